@@ -1,0 +1,1 @@
+"""Documents in, suggestions and reports out."""

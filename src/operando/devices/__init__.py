@@ -1,0 +1,1 @@
+"""Ophyd devices, found by role."""

@@ -1,0 +1,1 @@
+"""Laws and tables that simulations and agents both stand on."""

@@ -1,0 +1,1 @@
+"""Virtual specimens and instruments with known truth."""
