@@ -1,0 +1,177 @@
+"""Tiled inside this process: a catalog in a folder, with no server to start.
+
+Several processes may use one folder at a time: catalog and tables are SQLite files in
+write-ahead-log mode (DuckDB, the other choice for tables, locks its file to one process).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import os
+import secrets
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from operando.errors import BadInput, StoreError
+from operando.store.places import Places
+
+Progress = Callable[[str], None]
+
+
+def create(places: Places, progress: Progress | None = None) -> None:
+    """Make an empty catalog; do nothing when there is one.
+
+    Parameters
+    ----------
+    places : Places
+        Where the store is.
+    progress : callable, optional
+        Called with one line of text before the slow part.
+
+    Raises
+    ------
+    operando.errors.StoreError
+        The folder cannot be written.
+    """
+    try:
+        for folder in (places.data, places.frames, places.journal):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"store {places.root}: {error.strerror or error}") from error
+    if places.catalog.exists():
+        return
+    if progress is not None:
+        progress(f"creating the store {places.root} (once)")
+    # Made under another name and moved into place: a process killed here leaves no
+    # half-made catalog that later looks like a whole one.
+    draft = places.root / f"catalog-{os.getpid()}-{threading.get_ident()}.tmp"
+    try:
+        _in_fresh_thread(lambda: _initialise(f"sqlite+aiosqlite:///{draft}"))
+        try:
+            os.link(draft, places.catalog)
+        except FileExistsError:
+            pass  # another process was faster, and its catalog is as good
+    except Exception as error:
+        raise StoreError(f"store {places.root}: cannot create the catalog: {error}") from error
+    finally:
+        for leftover in places.root.glob(f"{draft.name}*"):
+            leftover.unlink(missing_ok=True)
+
+
+def _initialise(uri: str) -> None:
+    """Create the tables and stamp the schema's revision, as ``tiled catalog init`` does."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from tiled.alembic_utils import stamp_head
+    from tiled.catalog.alembic_constants import ALEMBIC_DIR, ALEMBIC_INI_TEMPLATE_PATH
+    from tiled.catalog.core import initialize_database
+
+    async def create_tables() -> None:
+        engine = create_async_engine(uri)
+        try:
+            await initialize_database(engine)
+        finally:
+            await engine.dispose()
+
+    asyncio.run(create_tables())
+    stamp_head(ALEMBIC_INI_TEMPLATE_PATH, ALEMBIC_DIR, uri)
+
+
+def _in_fresh_thread(work: Callable[[], None]) -> None:
+    """Run ``work`` where no event loop runs, also when called from a notebook."""
+    failure: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - carried to the caller
+            failure.append(error)
+
+    thread = threading.Thread(target=guarded, name="operando-store-create")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+
+
+def exporters() -> Any:
+    """Return Tiled's serialisers with the one that ``run.documents()`` needs.
+
+    A copy: Tiled's own registry is shared by everything in the process.
+    """
+    from bluesky_tiled_plugins.exporters import json_seq_exporter
+    from tiled.media_type_registration import default_serialization_registry
+    from tiled.serialization import register_builtin_serializers
+
+    register_builtin_serializers()
+    registry = copy.deepcopy(default_serialization_registry)
+    registry.register("BlueskyRun", "application/json-seq", json_seq_exporter)
+    return registry
+
+
+def application(places: Places, *, api_key: str | None = None) -> Any:
+    """Return the Tiled server application of a folder, not yet started.
+
+    Parameters
+    ----------
+    places : Places
+        Where the store is; its catalog must exist.
+    api_key : str, optional
+        Key that lets a client in; by default a random one that nobody else knows.
+
+    Returns
+    -------
+    fastapi.FastAPI
+    """
+    from bluesky_tiled_plugins.routers.validator import router as validator
+    from tiled.catalog import from_uri
+    from tiled.config import Authentication
+    from tiled.server.app import build_app
+
+    logging.getLogger("tiled.server.app").setLevel(logging.WARNING)
+    tree = from_uri(
+        f"sqlite:///{places.catalog}",
+        specs=[{"name": "CatalogOfBlueskyRuns", "version": "3.0"}],
+        writable_storage=[places.data.as_uri(), f"sqlite:///{places.tables}"],
+        readable_storage=[places.frames.as_uri()],
+    )
+    return build_app(
+        tree,
+        authentication=Authentication(single_user_api_key=api_key or secrets.token_hex(32)),
+        serialization_registry=exporters(),
+        include_routers=[validator],
+    )
+
+
+def connect(places: Places) -> Any:
+    """Open the catalog of a folder in this process.
+
+    Returns
+    -------
+    bluesky_tiled_plugins.CatalogOfBlueskyRuns
+
+    Raises
+    ------
+    operando.errors.BadInput
+        There is no store in that folder.
+    operando.errors.StoreError
+        Tiled cannot open it.
+    """
+    if not places.catalog.exists():
+        raise BadInput(f"no store in {places.root}")
+    from tiled.client import from_context
+    from tiled.client.context import Context
+
+    try:
+        with warnings.catch_warnings():
+            # Tiled's in-process transport is Starlette's test client, which announces
+            # that its next version wants another HTTP library.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("ignore", message="Using `httpx` with")
+            context = Context.from_app(application(places), show_progress=False)
+        return from_context(context)
+    except Exception as error:
+        raise StoreError(f"store {places.root}: Tiled cannot open it: {error}") from error
