@@ -87,7 +87,7 @@ def _in_fresh_thread(work: Callable[[], None]) -> None:
     def guarded() -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - carried to the caller
+        except BaseException as error:  # carried to the caller
             failure.append(error)
 
     thread = threading.Thread(target=guarded, name="operando-store-create")
