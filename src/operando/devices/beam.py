@@ -1,0 +1,88 @@
+"""What the detectors of a simulated station see: the source behind stage and shutter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from operando.devices.shutter import Shutter
+    from operando.devices.stage import KBStage
+    from operando.simulations.beamline import FrameSource
+
+
+@dataclass(frozen=True)
+class Beam:
+    """The beam on the sample.
+
+    Parameters
+    ----------
+    source : FrameSource
+        The simulated beamline and specimen.
+    stage : KBStage
+        Where the sample is, and what the mirrors make of the beam.
+    shutter : Shutter
+        Whether there is a beam at all.
+    """
+
+    source: FrameSource
+    stage: KBStage
+    shutter: Shutter
+
+    @property
+    def flux_factor(self) -> float:
+        """Flux on the sample over the nominal flux; 0 behind a closed shutter."""
+        return self.stage.flux_factor if self.shutter.is_open else 0.0
+
+    def frames(
+        self,
+        x_um: NDArray[np.float64],
+        y_um: NDArray[np.float64],
+        exposure_s: float,
+        threshold_ev: float,
+    ) -> NDArray[np.int32]:
+        """Expose the detector.
+
+        Parameters
+        ----------
+        x_um, y_um : ndarray of float64, shape (n,)
+            Positions on the sample, um.
+        exposure_s : float
+            Exposure of each frame, s.
+        threshold_ev : float
+            The detector's threshold, eV.
+
+        Returns
+        -------
+        ndarray of int32, shape (n, rows, columns)
+            Counts.
+        """
+        frames = self.source.frames(
+            x_um,
+            y_um,
+            exposure_s,
+            threshold_ev=threshold_ev,
+            beam_size=self.stage.beam_size,
+            flux_factor=self.flux_factor,
+        )
+        return np.asarray(frames, dtype=np.int32)
+
+    def i0_counts(self, exposure_s: float, n: int) -> NDArray[np.float64]:
+        """Count the beam in the ion chamber behind the shutter.
+
+        Parameters
+        ----------
+        exposure_s : float
+            Time of each count, s.
+        n : int
+            Number of counts.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Counts, whole numbers.
+        """
+        return np.rint(np.asarray(self.source.i0_counts(exposure_s, n)) * self.flux_factor)

@@ -1,0 +1,313 @@
+"""The flyer: a line of the map in one sweep, frames taken on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ophyd import Device
+from ophyd.status import AndStatus, DeviceStatus, StatusBase
+
+from operando.devices.frame_series import StreamAsset
+from operando.devices.pilatus import READOUT_S
+from operando.devices.soft import check_range, done
+from operando.devices.travel import Travel
+from operando.errors import BadInput, DeviceError
+
+if TYPE_CHECKING:
+    from operando.devices.ion_chamber import IonChamber
+    from operando.devices.pilatus import Pilatus100K
+    from operando.devices.stage import KBStage
+    from operando.simulations.clock import Clock
+
+
+@dataclass(frozen=True)
+class FlyLine:
+    """A line to fly along x.
+
+    Parameters
+    ----------
+    x_start, x_stop : float
+        Position in the middle of the first and of the last exposure, um.
+    y : float
+        Position of the line, um.
+    num : int
+        Number of frames, at least 1.
+    exposure : float
+        Exposure of each frame, s.
+    pitch : float
+        Distance from one frame to the next, um; needed when there is only one.
+
+    Examples
+    --------
+    >>> FlyLine(0.0, 4.0, y=6.0, num=3, exposure=0.05).x
+    array([0., 2., 4.])
+    """
+
+    x_start: float
+    x_stop: float
+    y: float
+    num: int
+    exposure: float
+    pitch: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.num < 1:
+            raise BadInput(f"a line needs at least one frame, not {self.num}")
+        if self.num > 1 and self.x_start == self.x_stop:
+            raise BadInput(f"a line of {self.num} frames needs two ends, both are {self.x_start:g}")
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Positions in the middle of the exposures, shape (num,), um."""
+        return np.linspace(self.x_start, self.x_stop, self.num)
+
+    @property
+    def step(self) -> float:
+        """Signed distance from one frame to the next, um."""
+        return (self.x_stop - self.x_start) / (self.num - 1) if self.num > 1 else self.pitch
+
+
+class SerpentineFlyer(Device):  # type: ignore[misc]
+    """Sweep the stage along lines while the detector takes a series of frames.
+
+    Each line is prepared (the stage goes to where the run-up begins), kicked off, completed and
+    collected. Collecting gives one event page a line (stage_x and stage_y in the middle of each
+    exposure, i0) and one StreamDatum for its frames. A line that is stopped keeps the frames
+    whose exposure was over; a line that is prepared again after a pause is flown again.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        What ophyd's devices take.
+    stage : KBStage
+        What moves.
+    detector : Pilatus100K
+        What takes the frames; it must be staged.
+    monitor : IonChamber
+        What counts the beam.
+    clock : Clock
+        The station's clock.
+
+    Notes
+    -----
+    Frames follow each other every exposure + readout, so the sweep's velocity is
+    v = step / (exposure + readout). The stage gets up to it on a run-up of v^2 / 2a and slows
+    down on one as long: a line of n frames lasts n (exposure + readout) + 2 v / a, and the
+    turnaround is the time of the move to the next line's run-up.
+
+    The configuration of detector and stage is in the descriptor under the flyer's name.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        stage: KBStage,
+        detector: Pilatus100K,
+        monitor: IonChamber,
+        clock: Clock,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._stage = stage
+        self._detector = detector
+        self._monitor = monitor
+        self._clock = clock
+        self._line: FlyLine | None = None
+        self._status: DeviceStatus | None = None
+        self._page: dict[str, Any] | None = None
+        self._released: dict[str, Any] | None = None
+        self._stopped = threading.Event()
+
+    def prepare(self, value: Mapping[str, float]) -> StatusBase:
+        """Go to where a line's run-up begins.
+
+        Parameters
+        ----------
+        value : mapping
+            The fields of `FlyLine`.
+
+        Returns
+        -------
+        StatusBase
+            Finished when the stage is there.
+
+        Raises
+        ------
+        BadInput
+            If the line is none.
+        LimitError
+            If the exposure is too short, the stage would be too fast or the line with its
+            run-up would leave the stage's range; nothing moves.
+        DeviceError
+            If a line is being flown.
+        """
+        if self._status is not None:
+            raise DeviceError(f"{self.name} is flying: wait for the line or stop it first")
+        self.check_value(value)
+        line = FlyLine(**value)  # type: ignore[arg-type]
+        self._detector.exposure.put(line.exposure)
+        self._detector.discard()
+        self._page = self._released = None
+        self._line = line
+        self._stopped.clear()
+        return AndStatus(self._stage.x.set(self._sweep(line).start), self._stage.y.set(line.y))
+
+    def check_value(self, value: Mapping[str, float]) -> None:
+        """Refuse a line that cannot be flown.
+
+        Parameters
+        ----------
+        value : mapping
+            The fields of `FlyLine`.
+
+        Raises
+        ------
+        BadInput
+            If the line is none.
+        LimitError
+            If the exposure is too short, the stage would be too fast or the line with its
+            run-up would leave the stage's range.
+        """
+        line = FlyLine(**value)  # type: ignore[arg-type]
+        self._detector.exposure.check_value(line.exposure)
+        sweep = self._sweep(line)
+        velocity = self._stage.x.velocity.get()
+        check_range(f"{self.name} velocity", sweep.velocity, 0.0, velocity, "um/s")
+        for end in (sweep.start, sweep.stop):
+            self._stage.x.check_value(end)
+        self._stage.y.check_value(line.y)
+
+    def _sweep(self, line: FlyLine) -> Travel:
+        acceleration = float(self._stage.x.acceleration.get())
+        velocity = abs(line.step) / (line.exposure + READOUT_S)
+        margin = np.copysign(0.5 * abs(line.step) + 0.5 * velocity**2 / acceleration, line.step)
+        return Travel(
+            float(line.x_start - margin), float(line.x_stop + margin), velocity, acceleration
+        )
+
+    def kickoff(self) -> DeviceStatus:
+        """Begin the sweep.
+
+        Returns
+        -------
+        DeviceStatus
+            Finished at once; `complete` has the one that waits for the end.
+
+        Raises
+        ------
+        DeviceError
+            If no line was prepared.
+        """
+        if self._line is None:
+            raise DeviceError(f"{self.name} was kicked off without a line: prepare it first")
+        line, self._line = self._line, None
+        self._status = DeviceStatus(self)
+        threading.Thread(
+            target=self._fly, args=(line, self._status), name="operando-fly", daemon=True
+        ).start()
+        return done()
+
+    def _fly(self, line: FlyLine, status: DeviceStatus) -> None:
+        try:
+            self._measure(line)
+        except Exception as error:
+            self._status = None
+            status.set_exception(error)
+        else:
+            self._status = None
+            status.set_finished()
+
+    def _measure(self, line: FlyLine) -> None:
+        sweep = self._sweep(line)
+        period = line.exposure + READOUT_S
+        began = self._clock.now()
+        if sweep.distance and not self._stopped.is_set():
+            move = self._stage.x.follow(sweep)
+            if self._stopped.is_set():  # just before the move began
+                self._stage.x.stop(success=True)
+            move.wait()
+            flown = self._stage.x.last_duration
+        else:
+            self._clock.wait(self._stopped, period)
+            flown = self._clock.now() - began
+        ends = sweep.ramp + period * np.arange(1, line.num + 1)
+        # Half a readout's tolerance: the last exposure ends exactly where the ramp begins.
+        taken = int(np.count_nonzero(ends - 0.5 * period + 0.5 * line.exposure <= flown))
+        if taken == 0:
+            return
+        x, y = line.x[:taken], np.full(taken, line.y)
+        self._detector.take(x, y)
+        times = (began + ends[:taken] - 0.5 * period).tolist()
+        data = {
+            self._stage.x.name: x.tolist(),
+            self._stage.y.name: y.tolist(),
+            self._monitor.name: self._monitor.counts.tolist(),
+        }
+        self._page = {"time": times, "data": data, "timestamps": dict.fromkeys(data, times)}
+
+    def complete(self) -> StatusBase:
+        """Wait for the end of the line.
+
+        Returns
+        -------
+        StatusBase
+            Finished when the line's frames are in the file.
+        """
+        return self._status or done()
+
+    def stop(self, *, success: bool = False) -> None:
+        """Stop the sweep where it is; the frames taken so far are kept.
+
+        Parameters
+        ----------
+        success : bool
+            Makes no difference: a line that was cut short is complete as far as it went.
+        """
+        status = self._status
+        self._stopped.set()
+        self._stage.stop(success=True)
+        if status is not None and threading.current_thread().name != "operando-fly":
+            status.wait(timeout=30)
+
+    def pause(self) -> None:
+        """Stop the sweep: the line is flown again when the run is resumed."""
+        self.stop()
+
+    def collect_asset_docs(self) -> Iterator[StreamAsset]:
+        """Yield the documents of the line's frames, and release its events."""
+        self._released, self._page = self._page, None
+        if self._released is not None:
+            yield from self._detector.collect_asset_docs()
+
+    def collect_pages(self) -> Iterator[dict[str, Any]]:
+        """Yield the events of the line whose frames were handed out."""
+        page, self._released = self._released, None
+        if page is not None:
+            yield page
+
+    def describe_collect(self) -> dict[str, dict[str, Any]]:
+        """Describe an event: positions, beam and frame."""
+        return {
+            **self._stage.x.describe(),
+            **self._stage.y.describe(),
+            **self._monitor.describe(),
+            **self._detector.describe(),
+        }
+
+    def read_configuration(self) -> dict[str, dict[str, Any]]:
+        """Read the configuration of detector and stage."""
+        return {**self._detector.read_configuration(), **self._stage.read_configuration()}
+
+    def describe_configuration(self) -> dict[str, dict[str, Any]]:
+        """Describe the configuration of detector and stage."""
+        return {**self._detector.describe_configuration(), **self._stage.describe_configuration()}
+
+    @property
+    def hints(self) -> dict[str, list[str]]:
+        """What to plot."""
+        return {"fields": [*self._stage.x.hints["fields"], *self._monitor.hints["fields"]]}

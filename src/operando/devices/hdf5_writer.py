@@ -1,0 +1,100 @@
+"""Frames into an HDF5 file that can be read while it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+from numpy.typing import NDArray
+
+#: Where the frames are, in every file.
+DATASET = "/entry/data/data"
+
+
+class FrameWriter:
+    """One HDF5 file of frames: bitshuffle-LZ4, one frame a chunk, single writer, many readers.
+
+    Parameters
+    ----------
+    path : Path
+        File to create; its folder is made when missing.
+    shape : tuple of int
+        Rows and columns of a frame.
+    settings : mapping, optional
+        Numbers or text kept under ``/entry/instrument/detector``, for whoever has only the file.
+
+    Notes
+    -----
+    The layout is NeXus: ``/entry`` (NXentry), ``/entry/data`` (NXdata) with the signal ``data``,
+    int32, shape (frames, rows, columns). The file stays in SWMR mode (h5py and HDF5's "single
+    writer, multiple reader"): after `write` returns a reader in any process sees the frames, and
+    a file whose writer was killed opens with ``swmr=True``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int],
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path.absolute()
+        # Version 1.10 is the oldest that has SWMR, so the widest range of readers.
+        self._file = h5py.File(self.path, "x", libver=("v110", "v110"))
+        entry = _group(self._file, "entry", "NXentry", default="data")
+        data = _group(entry, "data", "NXdata", signal="data")
+        detector = _group(_group(entry, "instrument", "NXinstrument"), "detector", "NXdetector")
+        for key, value in (settings or {}).items():
+            detector[key] = value
+        self._data = data.create_dataset(
+            "data",
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            chunks=(1, *shape),
+            dtype="<i4",
+            **hdf5plugin.Bitshuffle(cname="lz4"),
+        )
+        self._file.swmr_mode = True
+
+    def write(self, frames: NDArray[np.int32], at: int) -> None:
+        """Write frames; they can be read when this returns.
+
+        Parameters
+        ----------
+        frames : ndarray of int32, shape (n, rows, columns)
+            The frames.
+        at : int
+            Index of the first one. Frames that are there already are replaced.
+        """
+        stop = at + len(frames)
+        if stop > len(self._data):
+            self._data.resize(stop, axis=0)
+        self._data[at:stop] = frames
+        self._data.flush()
+
+    def truncate(self, frames: int) -> None:
+        """Cut off what was written last.
+
+        Parameters
+        ----------
+        frames : int
+            Number of frames to keep.
+        """
+        if frames < len(self._data):
+            self._data.resize(frames, axis=0)
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        if self._file:
+            self._file.close()
+
+
+def _group(parent: h5py.Group, name: str, kind: str, **attributes: str) -> h5py.Group:
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = kind
+    group.attrs.update(attributes)
+    return group

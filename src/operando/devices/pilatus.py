@@ -1,0 +1,318 @@
+"""The PILATUS 100K: exposures, frames in HDF5, and the documents that point at them."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ophyd import Component, Device
+from ophyd.device import Staged
+from ophyd.status import DeviceStatus
+
+from operando.devices.frame_series import FrameSeries, StreamAsset
+from operando.devices.hdf5_writer import FrameWriter
+from operando.devices.soft import SoftSignal, done
+from operando.devices.timed import Timed
+from operando.errors import DeviceError, LimitError
+
+if TYPE_CHECKING:
+    from operando.devices.beam import Beam
+    from operando.physics.geometry import DetectorGeometry
+    from operando.simulations.clock import Clock
+
+#: Time to read a frame out, s: no exposure can begin in it.
+READOUT_S = 0.95e-3
+#: Fastest the detector goes, frames/s.
+MAX_FRAME_RATE = 300.0
+#: Longest exposure of the counters (20 bits at full flux are reached much earlier), s.
+MAX_EXPOSURE_S = 3600.0
+
+
+class Exposure(SoftSignal):
+    """Exposure of a frame, s, within what the frame rate allows."""
+
+    def check_value(self, value: float) -> None:  # type: ignore[override]
+        """Refuse an exposure the detector cannot make.
+
+        Parameters
+        ----------
+        value : float
+            Exposure, s.
+
+        Raises
+        ------
+        LimitError
+            If the frame rate would exceed 300 frames/s, or the exposure 1 h.
+        """
+        shortest = 1.0 / MAX_FRAME_RATE - READOUT_S
+        if not shortest <= value <= MAX_EXPOSURE_S:
+            raise LimitError(
+                f"{self.name} = {value:g} s is outside its range of {shortest:.6f} to "
+                f"{MAX_EXPOSURE_S:g} s: with {1e3 * READOUT_S:g} ms readout the detector takes "
+                f"at most {MAX_FRAME_RATE:g} frames/s"
+            )
+
+
+class Pilatus100K(Device):  # type: ignore[misc]
+    """An area detector of 195 rows and 487 columns that writes its frames to HDF5.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        What ophyd's devices take.
+    beam : Beam
+        What the detector sees.
+    clock : Clock
+        The station's clock.
+    data_dir : Path
+        Folder for the files.
+    geometry : DetectorGeometry
+        Where the detector stands.
+    energy_kev : float
+        Photon energy, keV.
+
+    Notes
+    -----
+    A run's first stream and every `prepare` after frames were taken begin a new series: a file
+    and a StreamResource of their own, with the frames in ``/entry/data/data``. A plan that
+    measures into a second stream prepares the detector first, as bluesky-tiled-plugins appends
+    all frames of one StreamResource to one array. The StreamDatums of a series have indices from
+    0, one for each event of its stream.
+    """
+
+    exposure = Component(Exposure, value=0.1, units="s", kind="config")
+    threshold_energy = Component(
+        SoftSignal, value=5000.0, units="eV", limits=(2700.0, 18000.0), kind="config"
+    )
+    distance = Component(SoftSignal, value=0.0, units="m", writable=False, kind="config")
+    two_theta = Component(SoftSignal, value=0.0, units="deg", writable=False, kind="config")
+    pixel_size = Component(SoftSignal, value=0.0, units="m", writable=False, kind="config")
+    poni = Component(SoftSignal, value=[0.0] * 6, units="m, rad", writable=False, kind="config")
+    energy = Component(SoftSignal, value=0.0, units="keV", writable=False, kind="config")
+    mask = Component(SoftSignal, value=[], writable=False, kind="config")
+
+    def __init__(
+        self,
+        *args: Any,
+        beam: Beam,
+        clock: Clock,
+        data_dir: Path,
+        geometry: DetectorGeometry,
+        energy_kev: float = 10.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._beam = beam
+        self._clock = clock
+        self._data_dir = Path(data_dir)
+        self.shape: tuple[int, int] = geometry.shape
+        for signal, value in (
+            (self.distance, float(geometry.distance)),
+            (self.two_theta, float(geometry.two_theta_arm)),
+            (self.pixel_size, float(geometry.pixel_size)),
+            (self.poni, [float(number) for number in geometry.poni()]),
+            (self.energy, float(energy_kev)),
+            (self.mask, np.asarray(beam.source.mask(), dtype=np.int64).tolist()),
+        ):
+            signal.put(value, force=True)
+        self._listeners: list[Callable[[float, int], None]] = []
+        self._file_stem = ""
+        self._series: FrameSeries | None = None
+        self._series_count = 0
+        self._timed: Timed | None = None
+        self._status: DeviceStatus | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def image_key(self) -> str:
+        """Key of the frames in descriptors."""
+        return f"{self.name}_image"
+
+    @property
+    def period(self) -> float:
+        """Time from one frame to the next, s."""
+        return float(self.exposure.get()) + READOUT_S
+
+    def on_exposure(self, listener: Callable[[float, int], None]) -> None:
+        """Have a counter gated by this detector.
+
+        Parameters
+        ----------
+        listener : callable
+            Called with the exposure (s) and the number of frames whenever frames were taken.
+        """
+        self._listeners.append(listener)
+
+    def stage(self) -> list[Any]:
+        """Get ready for a run: its first frames open a new file."""
+        staged = list(super().stage())
+        self._file_stem = f"{self.name}_{uuid.uuid4().hex[:16]}"
+        self._series_count = 0
+        return staged
+
+    def unstage(self) -> list[Any]:
+        """Stop exposing and close the file."""
+        self.stop(success=True)
+        self._close_series()
+        return list(super().unstage())
+
+    def prepare(self, value: Mapping[str, float]) -> DeviceStatus:
+        """Set the exposure and begin a new series.
+
+        Parameters
+        ----------
+        value : mapping
+            ``{"exposure": seconds}``.
+
+        Returns
+        -------
+        DeviceStatus
+            Already finished.
+
+        Raises
+        ------
+        LimitError
+            If the exposure is outside its range.
+        """
+        self.exposure.put(float(value["exposure"]))
+        self._close_series()
+        return done()
+
+    def trigger(self) -> DeviceStatus:
+        """Take one frame.
+
+        Returns
+        -------
+        DeviceStatus
+            Finished when the frame is in the file.
+        """
+        status = DeviceStatus(self)
+        x, y = (np.array([axis.position]) for axis in (self._beam.stage.x, self._beam.stage.y))
+
+        def finish() -> None:
+            with self._lock:
+                if self._status is not status:
+                    return
+                try:
+                    self.take(x, y)
+                except Exception as error:
+                    self._end(error)
+                else:
+                    self._end()
+
+        self._status = status
+        timed = Timed(self._clock, self.period, finish)
+        if self._status is status:
+            self._timed = timed
+        return status
+
+    def take(self, x_um: NDArray[np.float64], y_um: NDArray[np.float64]) -> None:
+        """Have frames taken at positions and write them; the flyer calls this too.
+
+        Parameters
+        ----------
+        x_um, y_um : ndarray of float64, shape (n,)
+            Where the beam was in the middle of each exposure, um.
+
+        Raises
+        ------
+        DeviceError
+            If the detector is not staged.
+        """
+        if self._staged is not Staged.yes:
+            raise DeviceError(f"{self.name} is not staged: a plan stages it before it takes frames")
+        exposure = float(self.exposure.get())
+        frames = self._beam.frames(x_um, y_um, exposure, float(self.threshold_energy.get()))
+        self._open_series().put(frames)
+        for listener in self._listeners:
+            listener(exposure, len(frames))
+
+    def discard(self) -> None:
+        """Forget frames that no document was emitted for."""
+        if self._series is not None:
+            self._series.discard()
+
+    def stop(self, *, success: bool = False) -> None:
+        """Give up the exposure that is going on; its frame is not kept.
+
+        Parameters
+        ----------
+        success : bool
+            Whether whoever waits for it should take it for done.
+        """
+        with self._lock:
+            self._end(None if success else DeviceError(f"{self.name} was stopped"))
+
+    def pause(self) -> None:
+        """Give up the exposure that is going on: it is repeated when the run is resumed."""
+        self.stop(success=True)
+
+    def _end(self, error: Exception | None = None) -> None:
+        status, self._status = self._status, None
+        timed, self._timed = self._timed, None
+        if timed is not None:
+            timed.cancel()
+        if status is None:
+            return
+        if error is None:
+            status.set_finished()
+        else:
+            status.set_exception(error)
+
+    def _open_series(self) -> FrameSeries:
+        if self._series is None:
+            suffix = f"_{self._series_count}" if self._series_count else ""
+            settings = {key: item["value"] for key, item in self.read_configuration().items()}
+            path = self._data_dir / f"{self._file_stem}{suffix}.h5"
+            writer = FrameWriter(path, self.shape, settings)
+            self._series = FrameSeries(writer, self.image_key, self.shape)
+            self._series_count += 1
+        return self._series
+
+    def _close_series(self) -> None:
+        if self._series is not None:
+            self._series.close()
+            self._series = None
+
+    def get_index(self) -> int:
+        """Return the number of frames in the present series."""
+        return 0 if self._series is None else self._series.frames
+
+    def collect_asset_docs(self, index: int | None = None) -> Iterator[StreamAsset]:
+        """Yield the StreamResource and StreamDatum documents of new frames.
+
+        Parameters
+        ----------
+        index : int, optional
+            Not used: all frames are handed out.
+        """
+        if self._series is not None:
+            yield from self._series.documents()
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the frames."""
+        return {
+            self.image_key: {
+                "source": f"SIM:{self.name}",
+                "dtype": "array",
+                "dtype_numpy": "<i4",
+                "shape": list(self.shape),
+                "dims": ["row", "column"],
+                "units": "counts",
+                "external": "STREAM:",
+            }
+        }
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Nothing: the frames are external."""
+        return {}
+
+    @property
+    def hints(self) -> dict[str, Sequence[str]]:
+        """Nothing to plot as a number."""
+        return {"fields": []}
