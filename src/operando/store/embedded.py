@@ -37,11 +37,7 @@ def create(places: Places, progress: Progress | None = None) -> None:
     operando.errors.StoreError
         The folder cannot be written.
     """
-    try:
-        for folder in (places.data, places.frames, places.journal):
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"store {places.root}: {error.strerror or error}") from error
+    places.make()
     if places.catalog.exists():
         return
     if progress is not None:

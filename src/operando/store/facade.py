@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from operando.errors import BadInput, StoreError
+from operando.store import embedded, recovery, replay
+from operando.store.connection import Connection, knock, remote, without_key
+from operando.store.intake import Intake
+from operando.store.journal import SUFFIX
 from operando.store.places import Places, is_server
+from operando.store.recovery import spill
+from operando.store.replay import Document, Source
+from operando.store.upload import Waiting
+from operando.store.uploader import Uploader
 
 Callback = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a store holds and what still waits to be in it.
+
+    Parameters
+    ----------
+    store : str
+        The folder or the server's address.
+    reachable : bool
+        Whether Tiled answers.
+    runs : int or None
+        Runs in Tiled.
+    waiting : tuple of Waiting
+        Runs that Tiled does not have as a whole, taken by this process.
+    elsewhere : tuple of str
+        Runs that another process is measuring.
+    """
+
+    store: str
+    reachable: bool
+    runs: int | None
+    waiting: tuple[Waiting, ...]
+    elsewhere: tuple[str, ...]
 
 
 class Store:
@@ -25,14 +59,27 @@ class Store:
         The folder or the server's address, for messages.
     places : Places
         What this machine keeps for the store.
-    catalog : bluesky_tiled_plugins.CatalogOfBlueskyRuns
-        Client of the catalog.
+    connection : Connection
+        The line to its catalog.
     """
 
-    def __init__(self, name: str, places: Places, catalog: Any) -> None:
+    def __init__(self, name: str, places: Places, connection: Connection) -> None:
         self.name = name
-        self.catalog = catalog
         self._places = places
+        self._connection = connection
+        self._uploader = Uploader(self._connection.catalog, places.sent)
+        self._intake = Intake(places.journal, self._uploader.add)
+
+    @property
+    def catalog(self) -> Any:
+        """The catalog's client, a ``CatalogOfBlueskyRuns``.
+
+        Raises
+        ------
+        operando.errors.StoreError
+            Tiled does not answer.
+        """
+        return self._connection.catalog()
 
     @property
     def frames_dir(self) -> Path:
@@ -55,24 +102,92 @@ class Store:
             raise BadInput(f"run {key!r}: {error}") from error
 
     def __len__(self) -> int:
-        """Return the number of runs."""
+        """Return the number of runs in Tiled."""
         return len(self.catalog)
 
     def writer(self) -> Callback:
-        """Return a Bluesky callback that stores every run it is given."""
-        from bluesky_tiled_plugins import TiledWriter
-        from event_model import sanitize_doc
+        """Return the Bluesky callback that stores every run it is given.
 
-        write = TiledWriter(self.catalog, max_array_size=0)
+        It returns as soon as a document is in the journal, and never raises because of
+        the disk or of Tiled; Tiled is filled in the background.
+        """
+        import operando.store.live_writer  # noqa: F401 - slow: now, not while a plan runs
 
-        def store(name: str, doc: Mapping[str, Any]) -> None:
-            write(name, sanitize_doc(doc))
+        return self._intake
 
-        return store
+    def documents(self, key: str | int, source: Source | str = Source.BEST) -> Iterator[Document]:
+        """Return a run's documents in the order in which they were emitted.
 
-    def close(self) -> None:
-        """Close the store; it cannot be used afterwards."""
-        self.catalog.context.close()
+        Parameters
+        ----------
+        key : str or int
+            The run, as in ``store[key]``.
+        source : Source
+            ``"journal"`` and ``"tiled"`` give the very bytes that were taken; ``"tables"``
+            rebuilds them from the catalog's tables; ``"best"`` is the first that is there.
+
+        Raises
+        ------
+        operando.errors.BadInput
+            There is no such run, or not in that source.
+        """
+        return replay.documents(self, self._places, key, Source(source))
+
+    def sync(self, timeout: float = 60.0) -> Status:
+        """Recover killed runs and upload what waits, now.
+
+        Parameters
+        ----------
+        timeout : float
+            Longest wait, s.
+        """
+        self.recover()
+        self._uploader.sync(timeout)
+        return self.status()
+
+    def recover(self) -> tuple[str, ...]:
+        """Close the runs whose process died, and have them uploaded.
+
+        Returns
+        -------
+        tuple of str
+            Their uids.
+        """
+        recovery.unspill(self._places)
+        found = []
+        for journal in recovery.abandoned(self._places.journal):
+            uid = recovery.close_run(journal, self._places.damaged)
+            if uid is not None:
+                self._uploader.add(uid, journal, "stop")
+                found.append(uid)
+        return tuple(found)
+
+    def status(self) -> Status:
+        """Return what is stored and what waits."""
+        waiting = self._uploader.states()
+        mine = {run.uid for run in waiting}
+        journals = (path.stem for path in self._places.journal.glob(f"*{SUFFIX}"))
+        try:
+            runs = len(self.catalog)
+        except Exception:  # whatever Tiled is suffering from, the journal has the runs
+            runs = None
+        return Status(
+            store=self.name,
+            reachable=runs is not None,
+            runs=runs,
+            waiting=waiting,
+            elsewhere=tuple(sorted(set(journals) - mine)),
+        )
+
+    def close(self, timeout: float = 60.0) -> None:
+        """Upload what waits and close the store; it cannot be used afterwards.
+
+        What Tiled does not take within `timeout` seconds stays in the journal, and goes
+        there when the store is opened next.
+        """
+        for upload in self._uploader.close(timeout):
+            spill(upload.journal, self._places)
+        self._connection.close()
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -121,26 +236,25 @@ def open_store(
         The store is there and cannot be opened.
     """
     places = Places.of(target)
+    tell = progress or (lambda line: None)
     if is_server(target):
-        return Store(_without_query(str(target)), places, _remote(str(target), api_key))
-    from operando.store import embedded
-
-    if create:
-        embedded.create(places, progress)
-    return Store(str(places.root), places, embedded.connect(places))
-
-
-def _without_query(address: str) -> str:
-    """Drop what follows ``?``: an address may carry its key there."""
-    return address.split("?")[0]
-
-
-def _remote(address: str, api_key: str | None) -> Any:
-    """Connect to a Tiled server."""
-    from tiled.client import from_uri
-
-    key = {} if api_key is None else {"api_key": api_key}
+        places.make()
+        address = str(target)
+        connection = Connection(lambda: remote(address, api_key), lambda: knock(address))
+        store = Store(without_key(address), places, connection)
+    else:
+        if create:
+            embedded.create(places, progress)
+        elif not places.catalog.exists():
+            raise BadInput(f"no store in {places.root}")
+        store = Store(str(places.root), places, Connection(lambda: embedded.connect(places)))
     try:
-        return from_uri(address, **key)
-    except Exception as error:
-        raise StoreError(f"store {_without_query(address)}: no answer: {error}") from error
+        store.catalog  # noqa: B018 - say at once when it cannot be opened
+    except StoreError as error:
+        if not is_server(target):
+            raise
+        tell(f"{error}; runs wait in {places.journal}")
+    if found := store.recover():
+        tell(f"recovering {len(found)} run(s) that Tiled does not have yet")
+        store.sync(60.0 if store.status().reachable else 0.0)
+    return store

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from operando.errors import BadInput
+from operando.errors import BadInput, StoreError
 
 _SCHEMES = ("http://", "https://")
 
@@ -84,5 +85,37 @@ class Places:
 
     @property
     def journal(self) -> Path:
-        """The folder of the write-ahead journal."""
+        """The folder of the write-ahead journal: runs that Tiled does not have yet."""
         return self.root / "journal"
+
+    @property
+    def sent(self) -> Path:
+        """The folder of the journals of runs that Tiled has."""
+        return self.journal / "sent"
+
+    @property
+    def damaged(self) -> Path:
+        """The folder of what could not be read of a journal."""
+        return self.journal / "damaged"
+
+    @property
+    def spill(self) -> Path:
+        """The folder that takes a journal when its own disk is full."""
+        digest = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"operando-{digest}"
+
+    def make(self) -> None:
+        """Make the folders that are missing.
+
+        Raises
+        ------
+        operando.errors.StoreError
+            The folder cannot be written.
+        """
+        try:
+            for folder in (self.data, self.frames, self.journal):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"store {self.root}: {error.strerror or error}") from error
+        if not os.access(self.root, os.W_OK):
+            raise StoreError(f"store {self.root}: it is read-only")

@@ -1,0 +1,102 @@
+"""The line to Tiled, opened when it is wanted and checked before it is used."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from operando.errors import StoreError
+
+_PATIENCE = 2.0
+
+
+def without_key(address: str) -> str:
+    """Drop what follows ``?`` in an address: its key may be there.
+
+    Examples
+    --------
+    >>> without_key("http://127.0.0.1:8000/api/v1?api_key=secret")
+    'http://127.0.0.1:8000/api/v1'
+    """
+    return address.split("?")[0]
+
+
+def knock(address: str) -> None:
+    """Try whether a server listens, without the client's long retries.
+
+    Raises
+    ------
+    operando.errors.StoreError
+        It does not.
+    """
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=_PATIENCE).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"store {without_key(address)}: no answer ({reason})") from error
+
+
+def remote(address: str, api_key: str | None) -> Any:
+    """Connect to a Tiled server.
+
+    Parameters
+    ----------
+    address : str
+        The server's address, or that of a catalog on it.
+    api_key : str or None
+        The key; ``TILED_API_KEY`` when none is given.
+
+    Raises
+    ------
+    operando.errors.StoreError
+        It does not answer, or not as a catalog of Bluesky runs.
+    """
+    knock(address)
+    from tiled.client import from_uri
+
+    key = {} if api_key is None else {"api_key": api_key}
+    try:
+        return from_uri(address, **key)
+    except Exception as error:
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise StoreError(f"store {without_key(address)}: {line}") from error
+
+
+class Connection:
+    """One client for all threads, made at its first use.
+
+    Parameters
+    ----------
+    connect : callable
+        Returns the catalog's client; raises `StoreError` when Tiled is away.
+    check : callable, optional
+        Called before a client that is there is used again; raises `StoreError` likewise.
+        The client itself would try for most of a minute.
+    """
+
+    def __init__(self, connect: Callable[[], Any], check: Callable[[], None] | None = None) -> None:
+        self._connect = connect
+        self._check = check
+        self._client: Any = None
+        self._guard = threading.Lock()
+
+    def catalog(self) -> Any:
+        """Return the catalog's client."""
+        with self._guard:
+            if self._client is None:
+                self._client = self._connect()
+            elif self._check is not None:
+                self._check()
+            return self._client
+
+    def close(self) -> None:
+        """Close the client, if there is one."""
+        with self._guard:
+            if self._client is not None:
+                self._client.context.close()
+                self._client = None

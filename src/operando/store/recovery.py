@@ -1,0 +1,184 @@
+"""Runs whose process ended before they were whole in Tiled."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from operando.store.journal import SUFFIX, JournalFile, read
+from operando.store.places import Places
+
+logger = logging.getLogger(__name__)
+
+REASON = "the measuring process ended without closing the run; closed on recovery"
+
+
+@dataclass
+class _Survey:
+    """What a journal holds."""
+
+    start: str | None = None
+    stopped: bool = False
+    documents: int = 0
+    end: int = 0
+    time: float = 0.0
+    streams: dict[str, str] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+
+    def take(self, name: str, doc: dict[str, Any]) -> None:
+        """Count one document."""
+        self.time = max(self.time, _latest(doc.get("time", 0.0)))
+        if name == "start":
+            self.start = doc["uid"]
+        elif name == "stop":
+            self.stopped = True
+        elif name == "descriptor":
+            self.streams[doc["uid"]] = doc["name"]
+            self.events.setdefault(doc["name"], 0)
+        elif name in ("event", "event_page"):
+            self._reach(doc["descriptor"], int(_latest(doc["seq_num"])))
+        elif name == "stream_datum":
+            self._reach(doc["descriptor"], int(doc["seq_nums"]["stop"]) - 1)
+
+    def _reach(self, descriptor: str, seq_num: int) -> None:
+        stream = self.streams.get(descriptor)
+        if stream is not None:
+            self.events[stream] = max(self.events[stream], seq_num)
+
+
+def _latest(value: Any) -> float:
+    """Return the largest of one number or a page's list of them."""
+    return float(max(value, default=0)) if isinstance(value, list) else float(value)
+
+
+def abandoned(folder: Path) -> Iterator[JournalFile]:
+    """Lock and yield the journals that no living process writes.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the journals.
+    """
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            yield JournalFile(path)
+        except BlockingIOError:
+            continue  # being measured, here or in another process
+        except OSError as error:
+            logger.error("journal %s: %s", path, error)
+
+
+def close_run(journal: JournalFile, damaged: Path) -> str | None:
+    """Make an abandoned journal whole.
+
+    A line cut short at the end is set aside; a run without ``stop`` gets one with
+    ``exit_status`` ``"abort"`` and the reason.
+
+    Parameters
+    ----------
+    journal : JournalFile
+        The journal, locked by this process.
+    damaged : pathlib.Path
+        Folder for what cannot be read; made when needed.
+
+    Returns
+    -------
+    str or None
+        The run's uid; nothing when not even its ``start`` can be read, and the file is then
+        in `damaged`.
+    """
+    survey = _survey(journal.path)
+    size = journal.path.stat().st_size
+    if survey.start is None:
+        logger.error("journal %s has no start document; set aside", journal.path)
+        damaged.mkdir(exist_ok=True)
+        journal.path.replace(damaged / journal.path.name)
+        journal.close()
+        return None
+    if size > survey.end:
+        _set_aside(journal.path, survey.end, damaged)
+        journal.truncate(survey.end)
+    journal.count = survey.documents
+    if not survey.stopped:
+        journal.append("stop", _stop(survey, journal.path.stat().st_mtime))
+        journal.settle()
+    return survey.start
+
+
+def _survey(path: Path) -> _Survey:
+    survey = _Survey()
+    for end, entry in read(path):
+        survey.end = end
+        if entry is None:
+            continue
+        survey.documents = entry.n + 1
+        survey.take(entry.name, entry.doc)
+    return survey
+
+
+def _set_aside(path: Path, start: int, damaged: Path) -> None:
+    """Keep the bytes of a line that was cut short, for whoever can make sense of them."""
+    damaged.mkdir(exist_ok=True)
+    with path.open("rb") as file:
+        file.seek(start)
+        (damaged / f"{path.stem}.tail").write_bytes(file.read())
+
+
+def _stop(survey: _Survey, written: float) -> dict[str, Any]:
+    """Return the ``stop`` of a run that never got one."""
+    return {
+        "uid": str(uuid.uuid4()),
+        "time": max(survey.time, written),
+        "run_start": survey.start,
+        "exit_status": "abort",
+        "reason": REASON,
+        "num_events": survey.events,
+    }
+
+
+def spill(journal: JournalFile, places: Places) -> None:
+    """Close a journal; write what its disk did not take to a folder of the system's.
+
+    Parameters
+    ----------
+    journal : JournalFile
+        The journal.
+    places : Places
+        Where its store is.
+    """
+    left = journal.close()
+    if not left:
+        return
+    places.spill.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = places.spill / journal.path.name
+    with path.open("ab") as file:
+        file.writelines(left)
+    logger.error("%s: %s; %d documents are in %s", journal.path, journal.problem, len(left), path)
+
+
+def unspill(places: Places) -> None:
+    """Bring back what `spill` wrote, as far as the disk takes it.
+
+    Parameters
+    ----------
+    places : Places
+        Where the store is.
+    """
+    for path in sorted(places.spill.glob(f"*{SUFFIX}")):
+        try:
+            journal = JournalFile(places.journal / path.name)
+        except OSError:
+            continue
+        survey = _survey(journal.path)
+        journal.truncate(survey.end)
+        journal.count = survey.documents
+        for _, entry in read(path):
+            if entry is not None and entry.n >= journal.count:
+                journal.count = entry.n
+                journal.append(entry.name, entry.doc)
+        if not journal.close():
+            path.unlink()
