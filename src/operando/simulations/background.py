@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from operando.physics.geometry import DetectorGeometry
+from operando.simulations.canvas import CONSTITUENTS
 from operando.simulations.materials import iron_fluorescence, transmission
-from operando.simulations.microstructure import CONSTITUENTS
 
 #: Peak brightness at the nominal flux, photons a second and detector column: air scatter at low
 #: angle, halo of pure resin, halo of pure FeOOH, and fluorescence of solid iron.

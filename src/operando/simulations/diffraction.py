@@ -11,8 +11,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from operando.physics.crystals import structure
 from operando.physics.powder import powder_lines
+from operando.simulations.canvas import CONSTITUENTS
 from operando.simulations.materials import MATERIALS
-from operando.simulations.microstructure import CONSTITUENTS, TEXTURES
+from operando.simulations.microstructure import TEXTURES
 from operando.simulations.rings import RingMap
 
 #: Photons a second, degree and unit of relative solid angle from a section that is all one

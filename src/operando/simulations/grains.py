@@ -119,7 +119,7 @@ def _reflections(
     rings: RingMap,
     wavelength: float,
 ) -> NDArray[np.float64]:
-    """Spots of one powder line: rows grain, two_theta, row, row_sigma, strength."""
+    """List the spots of one powder line: rows grain, two_theta, row, row_sigma, strength."""
     two_theta = float(lines.two_theta(wavelength)[number])
     if not rings.low - 0.5 < two_theta < rings.high + 0.5:
         return np.empty((5, 0))
@@ -141,7 +141,7 @@ def _reflections(
 
 
 def _equivalents(hkl: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Unit normals of all the planes of a cubic form {hkl}."""
+    """List the unit normals of all the planes of a cubic form {hkl}."""
     signed = {
         tuple(s * i for s, i in zip(signs, order, strict=True))
         for order in permutations(int(i) for i in hkl)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from operando.simulations.microstructure import CONSTITUENTS
+from operando.simulations.canvas import CONSTITUENTS
 
 #: Thickness of the section, µm; the beam passes through it.
 SECTION_UM: Final = 10.0

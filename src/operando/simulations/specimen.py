@@ -14,11 +14,13 @@ from operando.physics.crystals import structure
 from operando.physics.geometry import DetectorGeometry
 from operando.physics.phases import CRYSTALLINE, LABELS
 from operando.physics.powder import powder_lines
+from operando.simulations.canvas import CONSTITUENTS, UNLISTED, VOXEL_UM
 from operando.simulations.diffraction import RING_RATE
 from operando.simulations.grains import draw_spots
 from operando.simulations.materials import transmission
-from operando.simulations.microstructure import CONSTITUENTS, UNLISTED, VOXEL_UM, grow
+from operando.simulations.microstructure import grow
 from operando.simulations.rings import RingMap
+from operando.simulations.steel import metal_fraction
 
 #: Beam at the focus of the KB mirrors, vertical and horizontal FWHM, µm.
 FOCUS_UM: Final = (1.25, 2.0)
@@ -31,7 +33,6 @@ MIN_SILENT_METAL: Final = 0.30
 VISIBLE_RATE: Final = 400.0
 
 _METALS = ("fe_bcc", "fe_fcc")
-_IS_AUSTENITE = CONSTITUENTS.index("fe_fcc")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Composition:
     Parameters
     ----------
     fractions : ndarray of float64, (n, 12)
-        Volume fractions in the order of ``microstructure.CONSTITUENTS``.
+        Volume fractions in the order of ``canvas.CONSTITUENTS``.
     texture : ndarray of int64, (n,)
         Which texture the powder-like phases have.
     strain : ndarray of float64, (n,)
@@ -160,7 +161,7 @@ class CorrodedSteel:
         fractions = np.einsum("nqp,q->np", here, weight).astype(np.float64)
         centre = weight.size // 2
         middle = (row[:, centre], column[:, centre])
-        metal = weight * (here[..., 3] + here[..., _IS_AUSTENITE])
+        metal = weight * metal_fraction(here)
         point, grain, share = _collect(section.grain[row, column], metal, section.austenitic.size)
         return Composition(
             fractions=fractions,
