@@ -21,6 +21,9 @@ from operando.store.places import Places
 
 Progress = Callable[[str], None]
 
+# Tiled keeps its settings once a process: two stores open in one must share their key.
+_PROCESS_KEY = secrets.token_hex(32)
+
 
 def create(places: Places, progress: Progress | None = None) -> None:
     """Make an empty catalog; do nothing when there is one.
@@ -136,7 +139,7 @@ def application(places: Places, *, api_key: str | None = None) -> Any:
     )
     return build_app(
         tree,
-        authentication=Authentication(single_user_api_key=api_key or secrets.token_hex(32)),
+        authentication=Authentication(single_user_api_key=api_key or _PROCESS_KEY),
         serialization_registry=exporters(),
         include_routers=[validator],
     )

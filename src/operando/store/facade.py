@@ -81,6 +81,20 @@ class Store:
         """
         return self._connection.catalog()
 
+    def lazy(self, key: str | int) -> Any:
+        """Return a run, as ``store[key]`` does, whose arrays are read as dask arrays.
+
+        Examples
+        --------
+        ``store.lazy(-1)["primary"]["pilatus_image"].read()`` has shape
+        (frames, rows, columns) and has read no frame yet.
+        """
+        from tiled.client.container import DEFAULT_STRUCTURE_CLIENT_DISPATCH
+
+        uid = self[key].metadata["start"]["uid"]
+        dask = DEFAULT_STRUCTURE_CLIENT_DISPATCH["dask"]
+        return self.catalog.new_variation(structure_clients=dask)[uid]
+
     @property
     def frames_dir(self) -> Path:
         """Folder in which detectors write frames that Tiled can then read."""

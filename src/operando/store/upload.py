@@ -68,6 +68,7 @@ class Upload:
         self.closed = False
         self.finished = False
         self.problem: str | None = None
+        self.failures = 0
         self._writer: LiveRunWriter | None = None
         self._offset = 0
         self._read = 0
@@ -125,6 +126,7 @@ class Upload:
     def fail(self, problem: str) -> None:
         """Note a failure and wait, longer each time."""
         self.problem = problem
+        self.failures += 1
         self._again_at = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 

@@ -65,7 +65,7 @@ class Uploader:
             return tuple(upload.state() for upload in self._uploads.values())
 
     def sync(self, timeout: float) -> bool:
-        """Try everything now; tell whether all closed runs are in Tiled.
+        """Try everything once, now; tell whether all closed runs are in Tiled.
 
         Parameters
         ----------
@@ -73,17 +73,22 @@ class Uploader:
             Longest wait, s.
         """
         with self._guard:
+            before = {uid: upload.failures for uid, upload in self._uploads.items()}
             for upload in self._uploads.values():
                 upload.hurry()
         self._wake.set()
         deadline = time.monotonic() + timeout
         with self._idle:
-            while any(upload.closed for upload in self._uploads.values()):
-                left = deadline - time.monotonic()
-                if left <= 0 or self._thread is None:
-                    return False
-                self._idle.wait(min(left, 0.5))
-        return True
+            while self._hopeful(before) and time.monotonic() < deadline:
+                self._idle.wait(0.1)
+            return not any(upload.closed for upload in self._uploads.values())
+
+    def _hopeful(self, before: dict[str, int]) -> bool:
+        """Tell whether a closed run waits that has not failed since."""
+        return self._thread is not None and any(
+            upload.closed and upload.failures <= before.get(uid, 0)
+            for uid, upload in self._uploads.items()
+        )
 
     def close(self, timeout: float) -> tuple[Upload, ...]:
         """Finish what can be finished and stop the thread.
