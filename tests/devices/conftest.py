@@ -1,18 +1,16 @@
 import math
-import runpy
-from pathlib import Path
 
 import pytest
 
 from operando.devices import simulated_mapping_station
+from operando.physics.geometry import DetectorGeometry
 from operando.simulations.clock import Clock
-
-ECHO = runpy.run_path(str(Path(__file__).with_name("echo_source.py")))
+from support.echo_source import EchoSource
 
 
 @pytest.fixture
 def source():
-    return ECHO["EchoSource"]()
+    return EchoSource()
 
 
 @pytest.fixture
@@ -20,7 +18,7 @@ def make_station(source, tmp_path):
     """Build a station at some speed; its frames tell what they were asked for."""
 
     def make(speed=math.inf):
-        return simulated_mapping_station(source, Clock(speed), tmp_path, ECHO["Geometry"]())
+        return simulated_mapping_station(source, Clock(speed), tmp_path, DetectorGeometry())
 
     return make
 

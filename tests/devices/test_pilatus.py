@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 import time
@@ -140,7 +141,7 @@ def test_exposures_the_detector_cannot_make_are_refused(station, exposure):
 
 def test_geometry_energy_and_mask_cannot_be_set_by_a_plan(station):
     configuration = station.detector.read_configuration()
-    assert configuration["pilatus_poni"]["value"][4] == -0.436
+    assert configuration["pilatus_poni"]["value"][3] == pytest.approx(math.radians(25.0))
     assert configuration["pilatus_mask"]["value"] == [3, 500, 70000]
     described = station.detector.describe_configuration()
     assert described["pilatus_poni"]["shape"] == [6]

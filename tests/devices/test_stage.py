@@ -1,3 +1,4 @@
+import itertools
 import math
 import time
 
@@ -20,7 +21,7 @@ def test_a_move_is_never_faster_than_the_axis(start, stop, velocity, acceleratio
     assert places[0] == pytest.approx(start)
     assert places[-1] == pytest.approx(stop, abs=1e-6)
     dt = travel.duration / 50
-    for a, b in zip(places, places[1:], strict=False):
+    for a, b in itertools.pairwise(places):
         assert abs(b - a) <= velocity * dt * (1 + 1e-6) + 1e-9
         assert (b - a) * (stop - start) >= -1e-9
 

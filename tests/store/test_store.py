@@ -121,7 +121,7 @@ def test_run_of_another_writer_is_rebuilt_from_its_tables(shared_store):
     for name, doc in run:
         write(name, sanitize_doc(doc))
     got = list(shared_store.documents(uid_of(run)))
-    assert [name for name, _ in got][0] == "start"
+    assert next(name for name, _ in got) == "start"
     assert [name for name, _ in got][-1] == "stop"
     events = [doc for name, doc in got if name == "event"]
     assert [doc["data"]["x"] for doc in events] == [0.0, 0.1, 0.2, 0.3]

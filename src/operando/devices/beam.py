@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class BeamState:
+    """The beam at one moment.
+
+    Parameters
+    ----------
+    size : tuple of float
+        Size on the sample (vertical, horizontal), um.
+    flux_factor : float
+        Flux on the sample over the nominal flux; 0 behind a closed shutter.
+    """
+
+    size: tuple[float, float]
+    flux_factor: float
+
+
+@dataclass(frozen=True)
 class Beam:
     """The beam on the sample.
 
@@ -32,10 +48,10 @@ class Beam:
     stage: KBStage
     shutter: Shutter
 
-    @property
-    def flux_factor(self) -> float:
-        """Flux on the sample over the nominal flux; 0 behind a closed shutter."""
-        return self.stage.flux_factor if self.shutter.is_open else 0.0
+    def now(self) -> BeamState:
+        """Return the beam as it is now: what an exposure that begins will see."""
+        flux = self.stage.flux_factor if self.shutter.is_open else 0.0
+        return BeamState(self.stage.beam_size, flux)
 
     def frames(
         self,
@@ -43,6 +59,7 @@ class Beam:
         y_um: NDArray[np.float64],
         exposure_s: float,
         threshold_ev: float,
+        state: BeamState,
     ) -> NDArray[np.int32]:
         """Expose the detector.
 
@@ -54,6 +71,8 @@ class Beam:
             Exposure of each frame, s.
         threshold_ev : float
             The detector's threshold, eV.
+        state : BeamState
+            The beam when the exposure began.
 
         Returns
         -------
@@ -65,12 +84,12 @@ class Beam:
             y_um,
             exposure_s,
             threshold_ev=threshold_ev,
-            beam_size=self.stage.beam_size,
-            flux_factor=self.flux_factor,
+            beam_size=state.size,
+            flux_factor=state.flux_factor,
         )
         return np.asarray(frames, dtype=np.int32)
 
-    def i0_counts(self, exposure_s: float, n: int) -> NDArray[np.float64]:
+    def i0_counts(self, exposure_s: float, n: int, state: BeamState) -> NDArray[np.float64]:
         """Count the beam in the ion chamber behind the shutter.
 
         Parameters
@@ -79,10 +98,12 @@ class Beam:
             Time of each count, s.
         n : int
             Number of counts.
+        state : BeamState
+            The beam when the exposure began.
 
         Returns
         -------
         ndarray of float64, shape (n,)
             Counts, whole numbers.
         """
-        return np.rint(np.asarray(self.source.i0_counts(exposure_s, n)) * self.flux_factor)
+        return np.rint(np.asarray(self.source.i0_counts(exposure_s, n)) * state.flux_factor)

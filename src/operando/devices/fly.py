@@ -146,7 +146,7 @@ class SerpentineFlyer(Device):  # type: ignore[misc]
         DeviceError
             If a line is being flown.
         """
-        if self._status is not None:
+        if self._status is not None and not self._status.done:
             raise DeviceError(f"{self.name} is flying: wait for the line or stop it first")
         self.check_value(value)
         line = FlyLine(**value)  # type: ignore[arg-type]
@@ -216,16 +216,14 @@ class SerpentineFlyer(Device):  # type: ignore[misc]
         try:
             self._measure(line)
         except Exception as error:
-            self._status = None
             status.set_exception(error)
         else:
-            self._status = None
             status.set_finished()
 
     def _measure(self, line: FlyLine) -> None:
         sweep = self._sweep(line)
         period = line.exposure + READOUT_S
-        began = self._clock.now()
+        began, state = self._clock.now(), self._detector.beam.now()
         if sweep.distance and not self._stopped.is_set():
             move = self._stage.x.follow(sweep)
             if self._stopped.is_set():  # just before the move began
@@ -241,7 +239,7 @@ class SerpentineFlyer(Device):  # type: ignore[misc]
         if taken == 0:
             return
         x, y = line.x[:taken], np.full(taken, line.y)
-        self._detector.take(x, y)
+        self._detector.take(x, y, state)
         times = (began + ends[:taken] - 0.5 * period).tolist()
         data = {
             self._stage.x.name: x.tolist(),
@@ -257,8 +255,15 @@ class SerpentineFlyer(Device):  # type: ignore[misc]
         -------
         StatusBase
             Finished when the line's frames are in the file.
+
+        Raises
+        ------
+        DeviceError
+            If no line was kicked off.
         """
-        return self._status or done()
+        if self._status is None:
+            raise DeviceError(f"{self.name} has no line to complete: kick one off first")
+        return self._status
 
     def stop(self, *, success: bool = False) -> None:
         """Stop the sweep where it is; the frames taken so far are kept.
@@ -268,11 +273,10 @@ class SerpentineFlyer(Device):  # type: ignore[misc]
         success : bool
             Makes no difference: a line that was cut short is complete as far as it went.
         """
-        status = self._status
         self._stopped.set()
-        self._stage.stop(success=True)
-        if status is not None and threading.current_thread().name != "operando-fly":
-            status.wait(timeout=30)
+        if self._status is not None and not self._status.done:
+            self._stage.stop(success=True)
+            self._status.exception(timeout=30)  # what went wrong is for whoever waits for it
 
     def pause(self) -> None:
         """Stop the sweep: the line is flown again when the run is resumed."""

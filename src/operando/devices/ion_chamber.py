@@ -14,7 +14,7 @@ from operando.devices.soft import done
 from operando.devices.timed import Timed
 
 if TYPE_CHECKING:
-    from operando.devices.beam import Beam
+    from operando.devices.beam import Beam, BeamState
     from operando.devices.pilatus import Pilatus100K
     from operando.simulations.clock import Clock
 
@@ -53,7 +53,7 @@ class IonChamber(Device):  # type: ignore[misc]
         """Counts of the last exposures, one for each frame of the last batch."""
         return self._counts
 
-    def integrate(self, exposure_s: float, n: int) -> None:
+    def integrate(self, exposure_s: float, n: int, state: BeamState) -> None:
         """Count during exposures.
 
         Parameters
@@ -62,8 +62,10 @@ class IonChamber(Device):  # type: ignore[misc]
             How long each one was, s.
         n : int
             How many there were.
+        state : BeamState
+            The beam when they began.
         """
-        self._counts = self._beam.i0_counts(exposure_s, n)
+        self._counts = self._beam.i0_counts(exposure_s, n, state)
 
     def trigger(self) -> DeviceStatus:
         """Count during the detector's exposure, or for as long when the detector is not in use.
@@ -76,10 +78,10 @@ class IonChamber(Device):  # type: ignore[misc]
         if self._gate._staged is Staged.yes:  # noqa: SLF001 - ophyd has no public name for it
             return done()
         status = DeviceStatus(self)
-        exposure = self._gate.exposure.get()
+        exposure, state = float(self._gate.exposure.get()), self._beam.now()
 
         def finish() -> None:
-            self.integrate(exposure, 1)
+            self.integrate(exposure, 1, state)
             status.set_finished()
 
         Timed(self._clock, exposure, finish)

@@ -21,7 +21,7 @@ from operando.devices.timed import Timed
 from operando.errors import DeviceError, LimitError
 
 if TYPE_CHECKING:
-    from operando.devices.beam import Beam
+    from operando.devices.beam import Beam, BeamState
     from operando.physics.geometry import DetectorGeometry
     from operando.simulations.clock import Clock
 
@@ -120,13 +120,18 @@ class Pilatus100K(Device):  # type: ignore[misc]
             (self.mask, np.asarray(beam.source.mask(), dtype=np.int64).tolist()),
         ):
             signal.put(value, force=True)
-        self._listeners: list[Callable[[float, int], None]] = []
+        self._listeners: list[Callable[[float, int, BeamState], None]] = []
         self._file_stem = ""
         self._series: FrameSeries | None = None
         self._series_count = 0
         self._timed: Timed | None = None
         self._status: DeviceStatus | None = None
         self._lock = threading.RLock()
+
+    @property
+    def beam(self) -> Beam:
+        """What the detector sees."""
+        return self._beam
 
     @property
     def image_key(self) -> str:
@@ -138,13 +143,13 @@ class Pilatus100K(Device):  # type: ignore[misc]
         """Time from one frame to the next, s."""
         return float(self.exposure.get()) + READOUT_S
 
-    def on_exposure(self, listener: Callable[[float, int], None]) -> None:
+    def on_exposure(self, listener: Callable[[float, int, BeamState], None]) -> None:
         """Have a counter gated by this detector.
 
         Parameters
         ----------
         listener : callable
-            Called with the exposure (s) and the number of frames whenever frames were taken.
+            Called with the exposure (s), the number of frames and the beam when frames were taken.
         """
         self._listeners.append(listener)
 
@@ -193,13 +198,14 @@ class Pilatus100K(Device):  # type: ignore[misc]
         """
         status = DeviceStatus(self)
         x, y = (np.array([axis.position]) for axis in (self._beam.stage.x, self._beam.stage.y))
+        state = self._beam.now()
 
         def finish() -> None:
             with self._lock:
                 if self._status is not status:
                     return
                 try:
-                    self.take(x, y)
+                    self.take(x, y, state)
                 except Exception as error:
                     self._end(error)
                 else:
@@ -211,13 +217,15 @@ class Pilatus100K(Device):  # type: ignore[misc]
             self._timed = timed
         return status
 
-    def take(self, x_um: NDArray[np.float64], y_um: NDArray[np.float64]) -> None:
+    def take(self, x_um: NDArray[np.float64], y_um: NDArray[np.float64], state: BeamState) -> None:
         """Have frames taken at positions and write them; the flyer calls this too.
 
         Parameters
         ----------
         x_um, y_um : ndarray of float64, shape (n,)
             Where the beam was in the middle of each exposure, um.
+        state : BeamState
+            The beam when the exposures began.
 
         Raises
         ------
@@ -227,10 +235,11 @@ class Pilatus100K(Device):  # type: ignore[misc]
         if self._staged is not Staged.yes:
             raise DeviceError(f"{self.name} is not staged: a plan stages it before it takes frames")
         exposure = float(self.exposure.get())
-        frames = self._beam.frames(x_um, y_um, exposure, float(self.threshold_energy.get()))
+        threshold = float(self.threshold_energy.get())
+        frames = self._beam.frames(x_um, y_um, exposure, threshold, state)
         self._open_series().put(frames)
         for listener in self._listeners:
-            listener(exposure, len(frames))
+            listener(exposure, len(frames), state)
 
     def discard(self) -> None:
         """Forget frames that no document was emitted for."""

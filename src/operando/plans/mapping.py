@@ -13,7 +13,7 @@ from bluesky.utils import MsgGenerator
 from operando.errors import BadInput
 from operando.plans.grid import MapGrid
 from operando.plans.revisits import revisit
-from operando.plans.stubs import MappingStation, fly_lines, measure_point, plan, with_beam
+from operando.plans.stubs import MappingStation, fly_lines, measure_point, one_run, plan, with_beam
 
 Metadata = Mapping[str, Any]
 
@@ -115,7 +115,7 @@ def map_fly(
     _check_flight(station, grid, exposure)
     start = _start_document("map_fly", station, grid, exposure, sample, seed, agent)
     start["num_points"] = grid.size
-    flight = fly_lines(station.flyer, list(grid.lines()), exposure, "primary")
+    flight = fly_lines(station, list(grid.lines()), exposure, "primary")
     run = with_beam(station.shutter, flight)
     return (yield from _staged_run(station, run, {**start, **(md or {})}))
 
@@ -193,7 +193,7 @@ def map_two_pass(
     }
 
     def both() -> MsgGenerator:
-        yield from fly_lines(station.flyer, list(grid.lines()), exposure, "primary")
+        yield from fly_lines(station, list(grid.lines()), exposure, "primary")
         yield from bps.prepare(station.detector, {"exposure": revisit_exposure}, wait=True)
         yield from revisit(
             station, agent, grid, num=revisits, batch=batch, timeout=timeout, seed=seed or 0
@@ -273,6 +273,6 @@ def _describe(agent: Any) -> dict[str, Any] | None:
 
 
 def _staged_run(station: MappingStation, inner: MsgGenerator, md: Metadata) -> MsgGenerator[str]:
+    """Stage inside the run: when ``stop`` is emitted, files and shutter are closed."""
     devices = [station.detector, station.monitor, station.shutter]
-    run = bpp.run_wrapper(inner, md=dict(md))
-    return (yield from bpp.stage_wrapper(run, devices))
+    return (yield from one_run(bpp.stage_wrapper(inner, devices), md))

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.utils import Msg, MsgGenerator
+from bluesky.utils import Msg, MsgGenerator, RunEngineControlException
 from bluesky.utils import plan as _bluesky_plan
 
 P = ParamSpec("P")
@@ -41,6 +41,40 @@ class MappingStation(Protocol):
     monitor: Any
     shutter: Any
     flyer: Any
+
+
+@plan
+def one_run(inner: MsgGenerator, md: Mapping[str, Any]) -> MsgGenerator[str]:
+    """Enclose a plan in a run.
+
+    Parameters
+    ----------
+    inner : generator
+        What happens in the run.
+    md : mapping
+        For the start document.
+
+    Returns
+    -------
+    str
+        The run's uid.
+
+    Notes
+    -----
+    ``bluesky.preprocessors.run_wrapper`` closes an aborted run without the reason that was given
+    to ``RE.abort``. Here an aborted or stopped run is left for the RunEngine to close, which
+    knows the reason.
+    """
+    uid: str = yield from bps.open_run(dict(md))
+
+    def close(error: Exception) -> MsgGenerator:
+        if isinstance(error, RunEngineControlException):
+            yield from bps.null()
+        else:
+            yield from bps.close_run(exit_status="fail", reason=str(error))
+
+    yield from bpp.contingency_wrapper(inner, except_plan=close, else_plan=bps.close_run)
+    return uid
 
 
 @plan
@@ -125,14 +159,14 @@ def fly_line(flyer: Any, line: Mapping[str, float], exposure: float, stream: str
 
 @plan
 def fly_lines(
-    flyer: Any, lines: list[dict[str, float]], exposure: float, stream: str
+    station: MappingStation, lines: list[dict[str, float]], exposure: float, stream: str
 ) -> MsgGenerator:
     """Fly lines one after the other; what was measured of a line that fails is kept.
 
     Parameters
     ----------
-    flyer : object
-        The flyer.
+    station : MappingStation
+        The devices.
     lines : list of dict
         The lines; see `fly_line`.
     exposure : float
@@ -140,6 +174,7 @@ def fly_lines(
     stream : str
         Stream of the events.
     """
+    flyer = station.flyer
 
     def fly() -> MsgGenerator:
         for line in lines:
@@ -149,5 +184,7 @@ def fly_lines(
         yield from bps.stop(flyer)
         yield from bps.collect(flyer, return_payload=False, name=stream)
 
+    # First the exposure: the descriptor takes down the configuration when it is declared.
+    yield from bps.prepare(station.detector, {"exposure": exposure}, wait=True)
     yield from bps.declare_stream(flyer, name=stream, collect=True)
     yield from bpp.contingency_wrapper(fly(), except_plan=rescue)

@@ -23,7 +23,8 @@ IRON_LINES: Final = ((6.400, 0.88), (7.058, 0.12))
 #: Energy resolution of a pixel's discriminator, keV FWHM.
 THRESHOLD_FWHM: Final = 0.5
 
-_TABLE = 2**21
+_TABLE_BITS = 21
+_TABLE = 2**_TABLE_BITS
 
 
 def counted(energy_kev: float, threshold_ev: float) -> float:
@@ -133,7 +134,7 @@ class Background:
         """
         total = int(numbers.sum())
         index = bits.random_raw((total + 1) // 2).view(np.uint32)[:total]
-        index >>= np.uint32(32 - 21)
+        index >>= np.uint32(32 - _TABLE_BITS)
         start = int(numbers[0])
         for component in range(1, 4):
             stop = start + int(numbers[component])

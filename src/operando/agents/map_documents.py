@@ -1,0 +1,115 @@
+"""From documents of a map to patterns in the mapping agent's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from operando.agents.frames import FrameReader
+from operando.agents.map_state import MapGrid, MapMemory
+from operando.agents.reduction import ReductionConfig, Reducer
+from operando.errors import AgentError
+
+
+@dataclass
+class _Stream:
+    """What one descriptor says, and the halves of its points that still wait for each other."""
+
+    reducer: Reducer
+    exposure_s: float
+    positions: dict[int, tuple[float, float]] = field(default_factory=dict)
+    frames: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class MapDocuments:
+    """Pair frames with positions by sequence number and reduce them as they arrive.
+
+    Events bring where the beam was, stream datums bring frames, in either order; a point
+    counts when both are there. Streams without an area detector are passed over.
+
+    Attributes
+    ----------
+    memory : MapMemory or None
+        Made when the first pattern arrives.
+    """
+
+    def __init__(self) -> None:
+        self.memory: MapMemory | None = None
+        self._grid: MapGrid | None = None
+        self._streams: dict[str, _Stream] = {}
+        self._reducers: dict[ReductionConfig, Reducer] = {}
+        self._reader = FrameReader()
+
+    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Read one document; names that do not concern a map are passed over."""
+        if (read := getattr(self, f"_{name}", None)) is not None:
+            read(doc)
+
+    def _start(self, doc: Mapping[str, Any]) -> None:
+        self._grid = MapGrid.from_start(doc)
+        self.memory = None
+        self._streams.clear()
+        self._reader.close()
+        self._reader = FrameReader()
+
+    def _stop(self, doc: Mapping[str, Any]) -> None:
+        self._reader.close()
+
+    def _descriptor(self, doc: Mapping[str, Any]) -> None:
+        keys = doc["data_keys"]
+        if not any(len(k["shape"]) >= 2 and k.get("external") for k in keys.values()):
+            return
+        config = ReductionConfig.from_descriptor(doc)
+        if config not in self._reducers:
+            self._reducers[config] = Reducer(config)
+        reducer = self._reducers[config]
+        self._streams[doc["uid"]] = _Stream(reducer, config.exposure_s)
+
+    def _event(self, doc: Mapping[str, Any]) -> None:
+        if (stream := self._streams.get(doc["descriptor"])) is not None:
+            position = (float(doc["data"]["stage_x"]), float(doc["data"]["stage_y"]))
+            stream.positions[int(doc["seq_num"])] = position
+            self._take(stream)
+
+    def _event_page(self, doc: Mapping[str, Any]) -> None:
+        if (stream := self._streams.get(doc["descriptor"])) is not None:
+            data = doc["data"]
+            for seq_num, x, y in zip(
+                doc["seq_num"], data["stage_x"], data["stage_y"], strict=True
+            ):
+                stream.positions[int(seq_num)] = (float(x), float(y))
+            self._take(stream)
+
+    def _stream_resource(self, doc: Mapping[str, Any]) -> None:
+        self._reader.stream_resource(doc)
+
+    def _stream_datum(self, doc: Mapping[str, Any]) -> None:
+        if (stream := self._streams.get(doc["descriptor"])) is not None:
+            stream.frames.append(doc)
+            self._take(stream)
+
+    def _take(self, stream: _Stream) -> None:
+        """Reduce every frame range whose positions are all known."""
+        waiting = []
+        for datum in stream.frames:
+            numbers = range(datum["seq_nums"]["start"], datum["seq_nums"]["stop"])
+            if all(n in stream.positions for n in numbers):
+                self._reduce(stream, datum, numbers)
+            else:
+                waiting.append(datum)
+        stream.frames = waiting
+
+    def _reduce(self, stream: _Stream, datum: Mapping[str, Any], numbers: range) -> None:
+        if self._grid is None:
+            raise AgentError("a frame came before any start document")
+        patterns = stream.reducer.stream(self._reader.read(datum))
+        if self.memory is None:
+            self.memory = MapMemory(self._grid, patterns.two_theta, patterns.wavelength)
+        xy = np.array([stream.positions.pop(n) for n in numbers])
+        points = self._grid.index(xy[:, 0], xy[:, 1])
+        self.memory.add(points, patterns.intensity, patterns.sigma, stream.exposure_s)
+
+

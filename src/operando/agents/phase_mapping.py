@@ -1,0 +1,339 @@
+"""The phase-mapping agent: labels a map while it is measured and says where to look again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operando.agents.base import DocumentWorker
+from operando.agents.map_documents import MapDocuments
+from operando.agents.map_state import FloatArray, MapGrid, MapMemory
+from operando.agents.patterns import PowderPatterns
+from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels, decode, expit
+from operando.agents.spatial import SpatialPrior
+from operando.errors import AgentError, BadInput
+from operando.physics.phases import LABELS
+
+
+@dataclass(frozen=True)
+class MappingConfig:
+    """Everything that decides what the agent decides, besides its model and the documents.
+
+    Parameters
+    ----------
+    spatial : SpatialPrior
+        How far neighbours count.
+    model : str
+        ``"shipped"`` or the path of a model file.
+    seed : int
+        Recorded for completeness: this agent draws no random numbers.
+    """
+
+    spatial: SpatialPrior = field(default_factory=SpatialPrior)
+    model: str = "shipped"
+    seed: int = 0
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> MappingConfig:
+        """Rebuild from what :func:`dataclasses.asdict` gave.
+
+        Raises
+        ------
+        BadInput
+            If a name is not a setting of the agent.
+        """
+        try:
+            rest = {k: v for k, v in values.items() if k != "spatial"}
+            return cls(spatial=SpatialPrior(**values.get("spatial", {})), **rest)
+        except TypeError as error:
+            raise BadInput(f"no such setting of the mapping agent: {error}") from error
+
+
+@dataclass(frozen=True)
+class MapAnswer:
+    """The agent's current answer for every point of the grid (ny, nx).
+
+    Parameters
+    ----------
+    logit_alone, logit : ndarray of float32, (ny, nx, 9)
+        Log odds from each point's own pattern, and with its neighbours'.
+    measured : ndarray of bool, (ny, nx)
+    unknown_score : ndarray of float32, (ny, nx)
+    """
+
+    logit_alone: FloatArray
+    logit: FloatArray
+    measured: NDArray[np.bool_]
+    unknown_score: FloatArray
+
+    @property
+    def probability(self) -> FloatArray:
+        """Probability of each label, (ny, nx, 9)."""
+        return expit(self.logit)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Most probable label set of each point, (ny, nx, 9)."""
+        return decode(self.logit.reshape(-1, len(LABELS))).reshape(self.logit.shape)
+
+    @property
+    def confidence(self) -> FloatArray:
+        """Probability that all nine labels of a point are right, (ny, nx)."""
+        probability = self.probability
+        return np.asarray(np.maximum(probability, 1.0 - probability).prod(axis=-1))
+
+
+class PhaseMappingAgent:
+    """Documents of a map in; labels, confidence and the next points out.
+
+    It satisfies the agent protocol: call it with documents, ask it with :meth:`suggest`,
+    :meth:`report` and :meth:`should_stop`. It knows nothing of the beamline but what
+    documents say, so the same object serves a live run, a remote one and a replay.
+
+    Parameters
+    ----------
+    config : MappingConfig, optional
+    classifier : PhaseClassifier, optional
+        In place of the one that `config` names.
+    name : str
+    checkpoint_path : Path, optional
+        Where :meth:`checkpoint` writes.
+    """
+
+    def __init__(
+        self,
+        config: MappingConfig | None = None,
+        *,
+        classifier: PhaseClassifier | None = None,
+        name: str = "phase_mapping",
+        checkpoint_path: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.config = config or MappingConfig()
+        self.classifier = classifier or _load(self.config.model)
+        self.checkpoint_path = checkpoint_path
+        self._worker = DocumentWorker(self._read, name)
+        self._documents = MapDocuments()
+        self._suggested: set[int] = set()
+        self._next_id = 0
+        #: The answer that the first suggestions were made from: the map after its first pass.
+        self.answer_when_first_asked: MapAnswer | None = None
+
+    def spec(self) -> dict[str, Any]:
+        """What a start document must carry for this agent to be rebuilt."""
+        return {
+            "class": f"{type(self).__module__}.{type(self).__qualname__}",
+            "name": self.name,
+            "config": asdict(self.config),
+            "seed": self.config.seed,
+            "model_version": self.classifier.version,
+        }
+
+    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Queue a document; the call returns at once."""
+        self._worker.put(name, doc)
+
+    def _read(self, name: str, doc: Mapping[str, Any]) -> None:
+        if name == "start":
+            self._suggested.clear()
+            self.answer_when_first_asked = None
+        self._documents(name, doc)
+
+    @property
+    def error(self) -> Exception | None:
+        """What put the agent out of the run, or None."""
+        return self._worker.error
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Wait until all documents received so far have been read; see `DocumentWorker.drain`."""
+        self._worker.drain(timeout)
+
+    def close(self) -> None:
+        """Stop the worker thread."""
+        self._worker.close()
+
+    def ingest(self, points: Sequence[Mapping[str, Any]]) -> None:
+        """Take measured points without documents.
+
+        Parameters
+        ----------
+        points : sequence of mapping
+            Each with ``stage_x``, ``stage_y`` (µm), ``intensity`` (b,), ``sigma`` (b,) on the
+            axis of the patterns already seen, and ``exposure`` (s).
+
+        Raises
+        ------
+        AgentError
+            If no run has started or a point lies off the map.
+        """
+        memory = self._memory()
+        for point in points:
+            memory.add(
+                memory.grid.index([point["stage_x"]], [point["stage_y"]]),
+                np.asarray(point["intensity"], dtype=np.float32)[None],
+                np.asarray(point["sigma"], dtype=np.float32)[None],
+                float(point.get("exposure", 0.0)),
+            )
+
+    def answer(self) -> MapAnswer:
+        """Label every measured point from all the dose it has had.
+
+        Raises
+        ------
+        AgentError
+            If the agent has failed or nothing has been measured.
+        """
+        self.drain()
+        memory = self._memory()
+        measured = memory.measured
+        labels = self._classify(memory, np.flatnonzero(measured.ravel()))
+        ny, nx = memory.grid.shape
+        alone = np.zeros((ny, nx, len(LABELS)), dtype=np.float32)
+        score = np.zeros((ny, nx), dtype=np.float32)
+        alone[measured], score[measured] = labels.logit, labels.unknown_score
+        smooth = self.config.spatial.apply(alone, measured, memory.grid.step_um)
+        return MapAnswer(alone, smooth, measured, score)
+
+    def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
+        """Give the least confident points that have not been suggested yet.
+
+        Parameters
+        ----------
+        num_points : int, optional
+            How many; one by default. Fewer come back when the map runs out of points.
+
+        Returns
+        -------
+        sequence of mapping
+            Keys ``_id``, ``point`` (``iy * nx + ix``), ``stage_x``, ``stage_y`` (µm),
+            ``acquisition`` (probability that some label is wrong), ``probability`` (nine
+            floats), ``model_version``, ``think_time`` (s, shared by the batch).
+        """
+        begin = time.perf_counter()
+        answer = self.answer()
+        if self.answer_when_first_asked is None:
+            self.answer_when_first_asked = answer
+        grid = self._memory().grid
+        acquisition = 1.0 - answer.confidence.ravel().astype(np.float64)
+        acquisition[list(self._suggested)] = -1.0
+        # A stable sort, so that ties fall the same way in a replay.
+        order = np.argsort(-acquisition, kind="stable")[: num_points or 1]
+        chosen = [int(i) for i in order if acquisition[i] >= 0.0]
+        self._suggested.update(chosen)
+        probability = answer.probability.reshape(-1, len(LABELS))
+        think_time = time.perf_counter() - begin
+        return [
+            self._suggestion(i, xy, acquisition[i], probability[i], think_time)
+            for i, xy in zip(chosen, grid.position(chosen), strict=True)
+        ]
+
+    def _suggestion(
+        self,
+        point: int,
+        position: NDArray[np.float64],
+        acquisition: float,
+        probability: FloatArray,
+        think_time: float,
+    ) -> dict[str, Any]:
+        self._next_id += 1
+        return {
+            "_id": self._next_id,
+            "point": point,
+            "stage_x": float(position[0]),
+            "stage_y": float(position[1]),
+            "acquisition": float(acquisition),
+            "probability": [float(p) for p in probability],
+            "model_version": self.classifier.version,
+            "think_time": think_time,
+        }
+
+    def report(self) -> Mapping[str, Any]:
+        """Summarise the current answer, with the accuracy it expects of itself."""
+        answer, memory = self.answer(), self._memory()
+        return {
+            "points": int(answer.measured.sum()),
+            "visits": int(memory.visits.sum()),
+            "dwell_s": float(memory.exposure_s.sum()),
+            "expected_exact_match": float(answer.confidence[answer.measured].mean()),
+            "label_share": {
+                label: float(answer.present[..., k].mean()) for k, label in enumerate(LABELS)
+            },
+            "model_version": self.classifier.version,
+        }
+
+    def should_stop(self) -> tuple[bool, str | None]:
+        """Never by itself: the plan's budget ends the map."""
+        return False, None
+
+    def checkpoint(self) -> None:
+        """Write what has been measured and suggested as plain arrays.
+
+        Raises
+        ------
+        AgentError
+            If the agent was given no place to write to.
+        """
+        if self.checkpoint_path is None:
+            raise AgentError(f"agent {self.name} has no checkpoint_path")
+        memory = self._memory()
+        header = {"spec": self.spec(), "grid": asdict(memory.grid), "next_id": self._next_id}
+        np.savez_compressed(
+            self.checkpoint_path,
+            header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+            two_theta=memory.two_theta,
+            wavelength=np.array(memory.wavelength),
+            intensity=memory.intensity,
+            variance=memory.variance,
+            exposure_s=memory.exposure_s,
+            visits=memory.visits,
+            suggested=np.array(sorted(self._suggested), dtype=np.int64),
+        )
+
+    @classmethod
+    def from_checkpoint(cls, path: Path) -> PhaseMappingAgent:
+        """Rebuild an agent from the file of :meth:`checkpoint`."""
+        with np.load(path, allow_pickle=False) as arrays:
+            header = json.loads(arrays["header"].tobytes().decode())
+            agent = cls(
+                MappingConfig.from_mapping(header["spec"]["config"]),
+                name=header["spec"]["name"],
+                checkpoint_path=path,
+            )
+            grid = MapGrid(**{k: tuple(v) for k, v in header["grid"].items()})
+            memory = MapMemory(grid, arrays["two_theta"], float(arrays["wavelength"]))
+            memory.intensity[:] = arrays["intensity"]
+            memory.variance[:] = arrays["variance"]
+            memory.exposure_s[:] = arrays["exposure_s"]
+            memory.visits[:] = arrays["visits"]
+            agent._documents.memory = memory
+            agent._suggested = {int(i) for i in arrays["suggested"]}
+            agent._next_id = int(header["next_id"])
+        return agent
+
+    def memory(self) -> MapMemory:
+        """Counts, dose and visits of every point; see :class:`MapMemory`."""
+        self.drain()
+        return self._memory()
+
+    def _memory(self) -> MapMemory:
+        if self._documents.memory is None:
+            raise AgentError(f"agent {self.name} has seen no pattern of a map yet")
+        return self._documents.memory
+
+    def _classify(self, memory: MapMemory, points: NDArray[np.int64]) -> PhaseLabels:
+        sigma = np.sqrt(np.maximum(memory.variance[points], 1e-12))
+        patterns = PowderPatterns(
+            memory.two_theta, memory.wavelength, memory.intensity[points], sigma
+        )
+        return self.classifier.classify(patterns)
+
+
+def _load(model: str) -> PhaseClassifier:
+    return PhaseClassifier.shipped() if model == "shipped" else PhaseClassifier.load(model)

@@ -1,0 +1,157 @@
+"""What the listed phases cannot explain: the evidence for "other".
+
+The entropy of an ensemble does not see an unlisted phase (it is confidently wrong together);
+the part of a pattern that no combination of the present phases' lines can produce does.
+Each line of a present phase may take any height and a little any width and place (as in a
+Le Bail fit, A. Le Bail, Powder Diffr. 20, 316 (2005), 10.1154/1.2135315), so texture and strain
+explain themselves away, and the background may be any smooth curve. A peak left over is unlisted.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from operando.agents.patterns import PowderPatterns
+from operando.agents.phase_features import (
+    CANONICAL_TWO_THETA,
+    FloatArray,
+    background_basis,
+    effective_variance,
+    gaussian_bins,
+    reference_lines,
+    significance,
+)
+from operando.physics.phases import CRYSTALLINE
+
+#: Names of the columns of :func:`residual_features`.
+RESIDUAL_FEATURES = ("first", "second", "third", "excess", "relative", "free_share")
+
+_PAIR = 2  # bins summed before the search: a line is never narrower than two
+_SEARCH_FWHM = 0.24  # degrees
+_MIN_FREE = 0.35  # share of a trial line that must survive the projection to count
+_APART = 5  # paired bins between two separate left-over peaks (0.6°)
+
+
+def _paired(columns: NDArray[np.float64] | FloatArray) -> NDArray[np.float64]:
+    """Sum neighbouring bins along the first axis, (487, m) to (243, m)."""
+    even = columns[: columns.shape[0] // _PAIR * _PAIR]
+    return even.reshape(-1, _PAIR, *columns.shape[1:]).sum(axis=1)
+
+
+@cache
+def _explained_basis(code: int) -> NDArray[np.float64]:
+    """Orthonormal basis of all that the phases in the bit mask `code` can produce, (243, r)."""
+    columns = list(background_basis(8).T)
+    for line in reference_lines(3.0):
+        if code >> CRYSTALLINE.index(line.phase) & 1:
+            for fwhm in (0.14, 0.28, 0.60):
+                columns.append(gaussian_bins(line.two_theta, fwhm))
+            shifted = gaussian_bins(line.two_theta + 0.06, 0.2)
+            columns.append(shifted - gaussian_bins(line.two_theta - 0.06, 0.2))
+    design = _paired(np.stack(columns, axis=1))
+    design /= np.linalg.norm(design, axis=0)
+    left, singular, _ = np.linalg.svd(design, full_matrices=False)
+    return left[:, singular > 1e-3 * singular[0]]
+
+
+@cache
+def _search_filters(code: int) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Filters blind to all that is explained, (243, m), and the paired bins they look at (m,)."""
+    trial = _paired(np.stack([gaussian_bins(c, _SEARCH_FWHM) for c in _paired_centers()], axis=1))
+    trial /= np.linalg.norm(trial, axis=0)
+    basis = _explained_basis(code)
+    free = trial - basis @ (basis.T @ trial)
+    share = np.einsum("bm,bm->m", free, free)
+    kept = np.flatnonzero(share >= _MIN_FREE)
+    return np.ascontiguousarray((free[:, kept] / share[kept]).astype(np.float32)), kept
+
+
+def _paired_centers() -> NDArray[np.float64]:
+    return _paired(CANONICAL_TWO_THETA[:, None])[:, 0] / _PAIR
+
+
+def residual_features(patterns: PowderPatterns, present: NDArray[np.bool_]) -> FloatArray:
+    """Left-over peaks of each pattern once the present phases are explained away.
+
+    Parameters
+    ----------
+    patterns : PowderPatterns
+        n patterns on the canonical axis.
+    present : ndarray of bool, (n, 6)
+        Which of the listed crystalline phases to explain away, in the order of ``CRYSTALLINE``.
+
+    Returns
+    -------
+    ndarray of float32, (n, 6)
+        Columns :data:`RESIDUAL_FEATURES`: arcsinh of the significance of the three strongest
+        separate left-over peaks; log of the summed excess; the first's height relative to
+        the pattern's strongest peak; the share of the axis that was free to look at.
+    """
+    intensity, variance = effective_variance(patterns)
+    y = _paired(intensity.T).T.astype(np.float32)
+    v = _paired(variance.T).T.astype(np.float32)
+    codes = present.astype(np.int64) @ (1 << np.arange(len(CRYSTALLINE)))
+    out = np.empty((len(y), len(RESIDUAL_FEATURES)), dtype=np.float32)
+    nothing, _ = _search_filters(0)
+    for code in np.unique(codes):
+        rows = np.flatnonzero(codes == code)
+        filters, kept = _search_filters(int(code))
+        amplitude, sd = significance(y[rows], v[rows], filters)
+        strongest = (y[rows] @ nothing).max(axis=1)
+        out[rows] = _summary(amplitude, sd, kept, strongest)
+    return out
+
+
+def _summary(
+    amplitude: FloatArray, sd: FloatArray, kept: NDArray[np.int64], strongest: FloatArray
+) -> FloatArray:
+    """Condense significances at the free positions `kept` into the columns promised."""
+    z = amplitude / sd
+    rows = np.arange(len(z))
+    columns = [np.log1p(np.square(np.maximum(z - 2.5, 0.0)).sum(axis=1) / _APART)]
+    first = z.argmax(axis=1)
+    relative = np.maximum(amplitude[rows, first], 0) / np.maximum(
+        strongest, 3.0 * sd[rows, first] + 1e-20
+    )
+    columns += [np.minimum(relative, 1.0), np.full(len(z), kept.size / CANONICAL_TWO_THETA.size)]
+    tops = []
+    for _ in range(3):
+        best = z.argmax(axis=1)
+        tops.append(np.arcsinh(0.5 * z[rows, best]))
+        z[np.abs(kept[None, :] - kept[best][:, None]) < _APART] = -3.0
+    return np.stack([*tops, *columns], axis=1).astype(np.float32)
+
+
+def explain(pattern: PowderPatterns, present: NDArray[np.bool_]) -> FloatArray:
+    """Non-negative fit of one flagged pattern by the present phases' lines and a background.
+
+    Parameters
+    ----------
+    pattern : PowderPatterns
+        One pattern on the canonical axis.
+    present : ndarray of bool, (6,)
+        The phases whose lines may be used, in the order of ``CRYSTALLINE``.
+
+    Returns
+    -------
+    ndarray of float32, (487,)
+        What is left over, in units of the standard deviation: positive where there is
+        intensity that no present phase can produce.
+    """
+    intensity, variance = effective_variance(pattern)
+    weight = 1.0 / np.sqrt(variance[0])
+    smooth = background_basis(8)
+    lines = [
+        gaussian_bins(line.two_theta, fwhm)
+        for line in reference_lines(3.0)
+        if present[CRYSTALLINE.index(line.phase)]
+        for fwhm in (0.14, 0.28, 0.60)
+    ]
+    # A background may go either way, a line only up.
+    design = np.column_stack([smooth, -smooth, *lines]) * weight[:, None]
+    solution, _ = nnls(design, intensity[0] * weight)
+    return np.asarray(intensity[0] * weight - design @ solution, dtype=np.float32)

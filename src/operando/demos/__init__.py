@@ -1,0 +1,1 @@
+"""Whole loops on the simulated station."""
