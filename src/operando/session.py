@@ -103,7 +103,7 @@ def mapping_session(
 
 @contextmanager
 def progress_bar(console: Console, title: str) -> Iterator[Callback]:
-    """A callback that shows how many of a run's ``num_points`` have been measured."""
+    """Give a callback that shows how many of a run's ``num_points`` have been measured."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

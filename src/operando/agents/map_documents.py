@@ -77,9 +77,7 @@ class MapDocuments:
     def _event_page(self, doc: Mapping[str, Any]) -> None:
         if (stream := self._streams.get(doc["descriptor"])) is not None:
             data = doc["data"]
-            for seq_num, x, y in zip(
-                doc["seq_num"], data["stage_x"], data["stage_y"], strict=True
-            ):
+            for seq_num, x, y in zip(doc["seq_num"], data["stage_x"], data["stage_y"], strict=True):
                 stream.positions[int(seq_num)] = (float(x), float(y))
             self._take(stream)
 
@@ -111,5 +109,3 @@ class MapDocuments:
         xy = np.array([stream.positions.pop(n) for n in numbers])
         points = self._grid.index(xy[:, 0], xy[:, 1])
         self.memory.add(points, patterns.intensity, patterns.sigma, stream.exposure_s)
-
-

@@ -232,9 +232,7 @@ class PhaseClassifier:
             for k in range(len(LABELS))
         ]
         metadata = {**self.metadata, "recalibrated_on": len(patterns)}
-        return replace(
-            self, calibration=np.asarray(fitted, dtype=np.float32), metadata=metadata
-        )
+        return replace(self, calibration=np.asarray(fitted, dtype=np.float32), metadata=metadata)
 
 
 def identity_calibration() -> FloatArray:

@@ -62,7 +62,12 @@ def train_classifier(
         evidence = second_stage_features(first, patterns[cut:])
         held = int(0.8 * len(evidence))
         second = train_ensemble(
-            evidence[:held], labels[cut:][:held], seed=config.seed, members=3, hidden=(32,), epochs=20
+            evidence[:held],
+            labels[cut:][:held],
+            seed=config.seed,
+            members=3,
+            hidden=(32,),
+            epochs=20,
         )
         other = labels[cut:, LABELS.index("other")]
         unknown = _unknown_weights(evidence[:held], other[:held])
@@ -100,5 +105,3 @@ def _figures(logit: FloatArray, labels: NDArray[np.bool_]) -> dict[str, Any]:
         "label_accuracy": round(float((present == labels).mean()), 4),
         "brier": round(float(np.square(probability - labels).mean()), 5),
     }
-
-

@@ -2,88 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from rich.table import Table
+import typer
 
-from operando.agents.pattern_files import find_peaks, read_patterns
-from operando.agents.patterns import PowderPatterns
-from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels
-from operando.physics.phases import DISPLAY_NAMES, LABELS
+from operando.commands.options import Json, console, print_json
 
 
-def classify_files(
-    files: Sequence[Path],
-    *,
-    energy_kev: float | None = None,
-    wavelength: float | None = None,
-    poni: Path | None = None,
-) -> dict[str, Any]:
-    """Classify every pattern of every file.
+def classify(
+    files: Annotated[list[Path], typer.Argument(help="xy, xye or csv patterns, or images.")],
+    energy: Annotated[float | None, typer.Option(help="Photon energy, keV.")] = None,
+    wavelength: Annotated[float | None, typer.Option(help="Wavelength, Å.")] = None,
+    poni: Annotated[Path | None, typer.Option(help="pyFAI geometry of the images.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Name the phases in measured patterns: nine probabilities each.
 
-    Parameters
-    ----------
-    files : sequence of Path
-        Text files (2θ in degrees, intensity columns) or images.
-    energy_kev, wavelength : float, optional
-        One of them is needed unless a PONI file says it (keV; Å).
-    poni : Path, optional
-        pyFAI geometry, needed for images.
-
-    Returns
-    -------
-    dict
-        The JSON object of ``operando classify``: ``patterns``, each with ``file``, ``name``,
-        ``labels`` (label to probability), ``unknown_score``, ``present`` (the most probable
-        set), ``lines`` (the strongest lines found: ``two_theta`` deg, ``d_spacing`` Å,
-        ``intensity`` relative to the strongest = 100).
-
-    Raises
-    ------
-    BadInput
-        If a file cannot be read as patterns.
+    A text file holds 2θ in degrees and one or more columns of intensity; each column is one
+    pattern. An image needs --poni. Patterns of any wavelength are compared by d-spacing.
     """
-    classifier = PhaseClassifier.shipped()
-    rows: list[dict[str, Any]] = []
-    for file in files:
-        patterns = read_patterns(file, wavelength=wavelength, energy_kev=energy_kev, poni=poni)
-        labels = classifier.classify(patterns)
-        rows += [_row(file, patterns, labels, i) for i in range(len(patterns))]
-    return {"patterns": rows, "model_version": classifier.version}
+    from operando.commands.labels import classify_files, labels_table
 
-
-def _row(file: Path, patterns: PowderPatterns, labels: PhaseLabels, index: int) -> dict[str, Any]:
-    probability, present = labels.probability[index], labels.present[index]
-    return {
-        "file": str(file),
-        "name": patterns.names[index],
-        "labels": {label: float(probability[k]) for k, label in enumerate(LABELS)},
-        "unknown_score": float(labels.unknown_score[index]),
-        "present": [label for k, label in enumerate(LABELS) if present[k]],
-        "lines": [
-            {
-                "two_theta": round(peak.two_theta, 4),
-                "d_spacing": round(peak.d_spacing, 5),
-                "intensity": round(peak.intensity, 1),
-            }
-            for peak in find_peaks(patterns[index : index + 1])[:20]
-        ],
-    }
-
-
-def labels_table(result: dict[str, Any]) -> Table:
-    """Lay the probabilities out for a terminal; what is held present stands in bold."""
-    table = Table(title=f"phases (model {result['model_version']})")
-    table.add_column("pattern")
-    for label in LABELS:
-        table.add_column(DISPLAY_NAMES[label], justify="right")
-    table.add_column("unexplained", justify="right")
-    for row in result["patterns"]:
-        cells = [
-            f"[bold]{p:.2f}[/bold]" if label in row["present"] else f"[dim]{p:.2f}[/dim]"
-            for label, p in row["labels"].items()
-        ]
-        table.add_row(row["name"], *cells, f"{row['unknown_score']:.2f}")
-    return table
+    result = classify_files(files, energy_kev=energy, wavelength=wavelength, poni=poni)
+    console(quiet=as_json).print(labels_table(result))
+    if as_json:
+        print_json(result)

@@ -152,9 +152,7 @@ def _structure_factors(
     return total
 
 
-def _orbit(
-    operations: gemmi.GroupOps, position: tuple[float, float, float]
-) -> NDArray[np.float64]:
+def _orbit(operations: gemmi.GroupOps, position: tuple[float, float, float]) -> NDArray[np.float64]:
     """Equivalent positions in one cell, each once, (m, 3)."""
     images = np.array([op.apply_to_xyz(list(position)) for op in operations]) % 1.0
     kept: list[NDArray[np.float64]] = []

@@ -1,0 +1,89 @@
+"""Classify files of measured patterns and lay the answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from operando.agents.pattern_files import find_peaks, read_patterns
+from operando.agents.patterns import PowderPatterns
+from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels
+from operando.physics.phases import DISPLAY_NAMES, LABELS
+
+
+def classify_files(
+    files: Sequence[Path],
+    *,
+    energy_kev: float | None = None,
+    wavelength: float | None = None,
+    poni: Path | None = None,
+) -> dict[str, Any]:
+    """Classify every pattern of every file.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Text files (2θ in degrees, intensity columns) or images.
+    energy_kev, wavelength : float, optional
+        One of them is needed unless a PONI file says it (keV; Å).
+    poni : Path, optional
+        pyFAI geometry, needed for images.
+
+    Returns
+    -------
+    dict
+        The JSON object of ``operando classify``: ``patterns``, each with ``file``, ``name``,
+        ``labels`` (label to probability), ``unknown_score``, ``present`` (the most probable
+        set), ``lines`` (the strongest lines found: ``two_theta`` deg, ``d_spacing`` Å,
+        ``intensity`` relative to the strongest = 100).
+
+    Raises
+    ------
+    BadInput
+        If a file cannot be read as patterns.
+    """
+    classifier = PhaseClassifier.shipped()
+    rows: list[dict[str, Any]] = []
+    for file in files:
+        patterns = read_patterns(file, wavelength=wavelength, energy_kev=energy_kev, poni=poni)
+        labels = classifier.classify(patterns)
+        rows += [_row(file, patterns, labels, i) for i in range(len(patterns))]
+    return {"patterns": rows, "model_version": classifier.version}
+
+
+def _row(file: Path, patterns: PowderPatterns, labels: PhaseLabels, index: int) -> dict[str, Any]:
+    probability, present = labels.probability[index], labels.present[index]
+    return {
+        "file": str(file),
+        "name": patterns.names[index],
+        "labels": {label: float(probability[k]) for k, label in enumerate(LABELS)},
+        "unknown_score": float(labels.unknown_score[index]),
+        "present": [label for k, label in enumerate(LABELS) if present[k]],
+        "lines": [
+            {
+                "two_theta": round(peak.two_theta, 4),
+                "d_spacing": round(peak.d_spacing, 5),
+                "intensity": round(peak.intensity, 1),
+            }
+            for peak in find_peaks(patterns[index : index + 1])[:20]
+        ],
+    }
+
+
+def labels_table(result: dict[str, Any]) -> Table:
+    """Lay the probabilities out for a terminal; what is held present stands in bold."""
+    table = Table(title=f"phases (model {result['model_version']})")
+    table.add_column("pattern")
+    for label in LABELS:
+        table.add_column(DISPLAY_NAMES[label], justify="right")
+    table.add_column("unexplained", justify="right")
+    for row in result["patterns"]:
+        cells = [
+            f"[bold]{p:.2f}[/bold]" if label in row["present"] else f"[dim]{p:.2f}[/dim]"
+            for label, p in row["labels"].items()
+        ]
+        table.add_row(row["name"], *cells, f"{row['unknown_score']:.2f}")
+    return table

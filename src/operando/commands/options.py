@@ -1,0 +1,75 @@
+"""Options and helpers that the commands share; light, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from operando.errors import BadInput
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="OPERANDO_STORE",
+        help="Where runs are kept: a directory (embedded Tiled) or a Tiled server's address.",
+    ),
+]
+Speed = Annotated[
+    str, typer.Option(help="Simulated seconds a real second; 'max' does not wait at all.")
+]
+
+
+def console(quiet: bool = False) -> Console:
+    """Messages for people go to stderr, so that stdout holds the answer alone."""
+    return Console(stderr=True, quiet=quiet)
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print the one JSON object that ends a command's output; a number that is none is null.
+
+    Examples
+    --------
+    >>> print_json({"f1": float("nan")})
+    {"f1": null}
+    """
+    print(json.dumps(_finite(result), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def parse_speed(text: str) -> float:
+    """Read ``--speed``: a positive number, or ``max`` for no waiting at all.
+
+    Raises
+    ------
+    BadInput
+        If it is neither.
+
+    Examples
+    --------
+    >>> parse_speed("max")
+    inf
+    """
+    if text == "max":
+        return math.inf
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0:
+        raise BadInput(f"--speed is {text!r}; a number above 0 or 'max' is needed")
+    return speed
