@@ -1,0 +1,105 @@
+"""Frames from the files that documents name, and from no others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import h5py
+import hdf5plugin  # noqa: F401  (registers the filters that frames are compressed with)
+import numpy as np
+from numpy.typing import NDArray
+
+from operando.errors import AgentError
+
+
+class FrameReader:
+    """Open the files of a run's StreamResources and read what its StreamDatums point at.
+
+    Files are read while they are written (HDF5's single writer, multiple reader).
+
+    Parameters
+    ----------
+    patience_s : float
+        How long to wait for frames that were announced but cannot be seen yet.
+    """
+
+    def __init__(self, patience_s: float = 5.0) -> None:
+        self._patience = patience_s
+        self._resources: dict[str, Mapping[str, Any]] = {}
+        self._files: dict[str, h5py.File] = {}
+
+    def stream_resource(self, doc: Mapping[str, Any]) -> None:
+        """Remember where a series of frames is."""
+        self._resources[doc["uid"]] = doc
+
+    def read(self, datum: Mapping[str, Any]) -> NDArray[Any]:
+        """Read the frames of a StreamDatum.
+
+        Returns
+        -------
+        ndarray, (n, rows, columns)
+
+        Raises
+        ------
+        AgentError
+            If the file or the frames cannot be had.
+        """
+        uid = datum["stream_resource"]
+        if uid not in self._resources:
+            raise AgentError(f"frames of an unknown stream resource {uid} were announced")
+        start, stop = datum["indices"]["start"], datum["indices"]["stop"]
+        resource = self._resources[uid]
+        try:
+            data = self._dataset(uid, resource)
+            deadline = time.monotonic() + self._patience
+            while data.shape[0] < stop:
+                if time.monotonic() > deadline:
+                    raise AgentError(
+                        f"{resource['uri']} holds {data.shape[0]} frames; {stop} were announced"
+                    )
+                time.sleep(0.01)
+                data.refresh()
+            return np.asarray(data[start:stop])
+        except (OSError, KeyError) as error:
+            raise AgentError(f"cannot read frames from {resource['uri']}: {error}") from error
+
+    def _dataset(self, uid: str, resource: Mapping[str, Any]) -> Any:
+        if uid not in self._files:
+            self._files[uid] = _open(_path(resource["uri"]))
+        data = self._files[uid][resource["parameters"]["dataset"]]
+        if data.file.swmr_mode:
+            data.refresh()
+        return data
+
+    def close(self) -> None:
+        """Close all files and forget them."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+        self._resources.clear()
+
+
+def _open(path: Path) -> h5py.File:
+    # A file that is closed already needs no SWMR and may not allow it.
+    try:
+        return h5py.File(path, "r", libver="latest", swmr=True)
+    except (OSError, ValueError):
+        return h5py.File(path, "r")
+
+
+def _path(uri: str) -> Path:
+    """File of a ``file://`` address.
+
+    Examples
+    --------
+    >>> _path("file://localhost/data/a%20b.h5").as_posix()
+    '/data/a b.h5'
+    """
+    parsed = urlparse(uri)
+    if parsed.scheme not in ("file", ""):
+        raise AgentError(f"frames at {uri} are not in a file that can be read here")
+    return Path(unquote(parsed.path))
