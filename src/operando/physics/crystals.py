@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -28,7 +29,8 @@ class Site:
     occupancy : float
         Share of the site that is taken.
     b_iso : float
-        Isotropic displacement B = 8π²⟨u²⟩, Å².
+        Isotropic displacement B = 8π²⟨u²⟩, Å². The structures of the package all have the
+        default: few of their sources give a displacement, and none at the specimen's state.
     """
 
     element: str
@@ -126,12 +128,13 @@ def from_cif(path: Path | str) -> CrystalStructure:
     Returns
     -------
     CrystalStructure
-        Named after the file.
+        Named after the file. Sites without a displacement have the default of `Site`;
+        anisotropic ones have the mean of their diagonal.
 
     Raises
     ------
     BadInput
-        If the file cannot be read or lacks cell, space group or atoms.
+        If the file cannot be read, lacks cell, space group or atoms, or has an unknown element.
     """
     path = Path(path)
     try:
@@ -141,17 +144,10 @@ def from_cif(path: Path | str) -> CrystalStructure:
     group = small.spacegroup or gemmi.find_spacegroup_by_name(small.spacegroup_hm)
     if group is None or not small.sites or small.cell.volume <= 1.0:
         raise BadInput(f"{path} lacks a cell, a known space group or atoms")
-    sites = tuple(
-        Site(
-            s.element.name,
-            s.fract.x,
-            s.fract.y,
-            s.fract.z,
-            s.occ,
-            8.0 * 3.141592653589793**2 * s.u_iso if s.u_iso > 0 else 0.5,
-        )
-        for s in small.sites
-    )
+    unknown = sorted({site.label for site in small.sites if site.element.atomic_number == 0})
+    if unknown:
+        raise BadInput(f"{path}: no element is known for {', '.join(unknown)}")
+    sites = tuple(_site(site) for site in small.sites)
     formula = " ".join(sorted({site.element for site in sites}))
     return CrystalStructure(
         name=path.stem,
@@ -162,3 +158,10 @@ def from_cif(path: Path | str) -> CrystalStructure:
         sites=sites,
         source=str(path.name),
     )
+
+
+def _site(site: gemmi.SmallStructure.Site) -> Site:
+    u_iso = site.u_iso if site.u_iso > 0 else site.aniso.trace() / 3.0
+    b_iso = 8.0 * math.pi**2 * u_iso if u_iso > 0 else Site.b_iso
+    x, y, z = site.fract.tolist()
+    return Site(site.element.name, x, y, z, site.occ, b_iso)

@@ -29,7 +29,8 @@ class PowderLines:
     intensity : ndarray of float64, (n,)
         Integrated intensity, strongest = 100.
     hkl : ndarray of int64, (n, 3)
-        Indices of the strongest reflection of each line.
+        Indices of the strongest reflection of each line. Of its equivalents the one with the
+        fewest negative indices, then with the largest h, then k: 311, not 113.
     multiplicity : ndarray of int64, (n,)
         Reflections in each line.
     scale : float
@@ -85,7 +86,8 @@ def powder_lines(
     Raises
     ------
     BadInput
-        If the wavelength is not positive, the range is empty or holds no line.
+        If the wavelength is not positive, the polarisation is not within 0-1, or the range is
+        empty or holds no line.
 
     Notes
     -----
@@ -94,14 +96,18 @@ def powder_lines(
     International Tables C (1992), table 6.1.1.4; f′ and f″: Cromer and Liberman,
     J. Chem. Phys. 53, 1891 (1970), 10.1063/1.1674266; both as in gemmi.
 
+    The result is kept and shared between callers, so its arrays cannot be written to.
+
     Examples
     --------
     >>> from operando.physics.crystals import structure
     >>> lines = powder_lines(structure("fe_bcc"))
-    >>> [tuple(int(i) for i in sorted(abs(h))) for h in lines.hkl[:2]]
-    [(0, 1, 1), (0, 0, 2)]
+    >>> lines.hkl[:3].tolist()
+    [[1, 1, 0], [2, 0, 0], [2, 1, 1]]
     """
     energy_kev = energy_from_wavelength(wavelength)
+    if not 0.0 <= polarisation <= 1.0:
+        raise BadInput(f"polarisation is {polarisation}; 0 to 1 is allowed")
     d_min = max(d_min, 0.5 * wavelength * 1.0001)
     if not d_min < d_max:
         raise BadInput(f"no spacing lies between {d_min:.3f} and {d_max:.3f} Å")
@@ -172,26 +178,27 @@ def _merge(
     min_intensity: float,
 ) -> PowderLines:
     """Sum reflections of equal spacing and drop what is too weak."""
-    # Of equivalent reflections the one with the most positive indices stands for the line.
-    order = np.lexsort((*(-hkl.T), -d_spacing.round(6)))
-    hkl, d_spacing, strength = hkl[order], d_spacing[order], strength[order]
-    step = np.diff(d_spacing, prepend=d_spacing[:1]) < -_SAME_D * d_spacing
-    line = np.cumsum(step)
-    total = np.bincount(line, weights=strength)
-    if total.size == 0 or total.max() <= 0:
+    if strength.size == 0 or strength.max() <= 0:
         raise BadInput(f"structure {name} has no line in this range of spacings")
+    # Systematic absences are nought but for rounding; they do not count as reflections.
+    present = strength > 1e-9 * strength.max()
+    hkl, d_spacing, strength = hkl[present], d_spacing[present], strength[present]
+    order = np.argsort(-d_spacing, kind="stable")
+    hkl, d_spacing, strength = hkl[order], d_spacing[order], strength[order]
+    line = np.cumsum(np.diff(d_spacing, prepend=d_spacing[0]) < -_SAME_D * d_spacing)
+    total = np.bincount(line, weights=strength)
     relative = 100.0 * total / total.max()
-    members = [np.flatnonzero(line == k) for k in np.flatnonzero(relative >= min_intensity)]
-    # Systematic absences are exactly nought but for rounding; they do not count as reflections.
-    strong = [m[strength[m] > 1e-6 * total.max()] for m in members]
-    best = [m[np.argmax(strength[m].round(6))] for m in strong]
     kept = relative >= min_intensity
-    spacing = np.bincount(line, weights=strength * d_spacing)[kept] / total[kept]
-    return PowderLines(
-        name=name,
-        d_spacing=spacing,
-        intensity=relative[kept],
-        hkl=hkl[best],
-        multiplicity=np.array([m.size for m in strong], dtype=np.int64),
-        scale=float(total.max() / volume**2),
+    # Equivalent reflections differ in strength by rounding only.
+    rank = np.round(strength / total[line], 6)
+    order = np.lexsort((*(-hkl.T[::-1]), (hkl < 0).sum(axis=1), -rank, line))
+    first = order[np.searchsorted(line, np.arange(total.size))]
+    columns = (
+        np.bincount(line, weights=strength * d_spacing)[kept] / total[kept],
+        relative[kept],
+        hkl[first][kept],
+        np.bincount(line)[kept],
     )
+    for column in columns:
+        column.flags.writeable = False
+    return PowderLines(name, *columns, scale=float(total.max() / volume**2))
