@@ -187,7 +187,7 @@ def _merge(
     hkl, d_spacing, strength = hkl[order], d_spacing[order], strength[order]
     line = np.cumsum(np.diff(d_spacing, prepend=d_spacing[0]) < -_SAME_D * d_spacing)
     total = np.bincount(line, weights=strength)
-    relative = 100.0 * total / total.max()
+    relative = 100.0 * (total / total.max())
     kept = relative >= min_intensity
     # Equivalent reflections differ in strength by rounding only.
     rank = np.round(strength / total[line], 6)
