@@ -216,7 +216,9 @@ def _frames(path: Path) -> Iterator[NDArray[Any]]:
     with quiet():
         try:
             with fabio.open(str(path)) as file:
-                frames = [np.asarray(file.getframe(i).data) for i in range(file.nframes)]
+                # Asked for frame 0 of one, fabio looks for another file of a numbered series.
+                stack = [file] if file.nframes == 1 else file.frames()
+                frames = [np.asarray(frame.data) for frame in stack]
         except Exception as error:  # fabio's readers raise whatever their parsing meets
             raise BadInput("cannot be read as an image") from error
     if not frames:

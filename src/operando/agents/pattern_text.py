@@ -167,7 +167,7 @@ def _cells_of_header(line: str) -> list[str]:
         )
     except (csv.Error, StopIteration):
         return []
-    cells = [cell.strip() for cell in cells]
+    cells = [cell.strip(" \t,;") for cell in cells]
     if commented and not (cells and _LOOKS_LIKE_AN_ANGLE.search(cells[0])):
         # Other headings of a first column still matter, for they tell what it is not.
         return cells if len(cells) > 1 and _NOT_DEGREES.search(cells[0]) else []
