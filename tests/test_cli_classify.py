@@ -89,7 +89,7 @@ def test_bad_input_is_one_line_on_stderr_and_status_2(run, table, tmp_path):
         ([junk, "--energy", 10, "--poni", poni], "not a PONI file"),
         ([junk, "--energy", 10, "--poni", tmp_path / "absent.poni"], "absent.poni"),
         ([short, "--wavelength", 1.5406], "quarter of"),
-        ([], "FILES"),
+        ([], "files"),
     ):
         status, out, err = run(*arguments)
         assert status == 2, arguments

@@ -268,6 +268,9 @@ def test_the_wavelength_is_needed_once_and_must_make_sense(tmp_path):
 def test_files_that_are_not_there_or_not_files_are_refused(tmp_path):
     assert "does not exist" in refusal(tmp_path / "absent.xy", wavelength=1.0)
     assert "directory" in refusal(tmp_path, wavelength=1.0)
+    endless = tmp_path / "endless.xy"
+    endless.symlink_to("/dev/zero")
+    assert "device" in refusal(endless, wavelength=1.0)
 
 
 def test_six_measured_minerals_are_read_under_their_names(shared_data):
@@ -442,6 +445,8 @@ def test_the_wavelength_of_the_poni_serves_and_must_not_be_contradicted(detector
     assert read_patterns(image, poni=poni).wavelength == pytest.approx(1.1)
     assert read_patterns(text, poni=poni).wavelength == pytest.approx(1.1)
     assert "PONI file says 1.1 Å" in refusal(image, poni=poni, wavelength=1.5)
+    poni.write_text(poni.read_text().replace("1.1e-10", "1.1"))
+    assert "a PONI file's in m" in refusal(image, poni=poni)
     # A table's own wavelength has nothing to do with the images beside it.
     assert read_patterns(text, poni=poni, wavelength=1.5).wavelength == 1.5
 

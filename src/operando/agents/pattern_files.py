@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from operando.agents.pattern_images import IMAGE_SUFFIXES, read_images
+from operando.agents.image_frames import IMAGE_SUFFIXES
+from operando.agents.pattern_images import read_images
 from operando.agents.pattern_text import read_text
 from operando.agents.patterns import PowderPatterns
 from operando.agents.peaks import Peak, find_peaks
@@ -72,6 +73,8 @@ def read_patterns(
             raise BadInput("is a directory; a file is needed")
         if not path.exists():
             raise BadInput("does not exist")
+        if not path.is_file():
+            raise BadInput("is a device or a pipe; a file is needed")
         stated = _stated(wavelength, energy_kev)
         if path.suffix.lower() in IMAGE_SUFFIXES:
             if poni is None:
@@ -102,12 +105,6 @@ def _stated(wavelength: float | None, energy_kev: float | None) -> float | None:
             f"wavelength {values[0]:g} Å and energy {energy_kev:g} keV ({values[-1]:g} Å) "
             "contradict each other; give one of them"
         )
-    low, high = _WAVELENGTHS
-    if not low <= values[0] <= high:
-        raise BadInput(
-            f"the wavelength is {values[0]:g} Å; {low:g} to {high:g} Å is allowed (--wavelength "
-            "is in Å, --energy in keV)"
-        )
     return values[0]
 
 
@@ -121,4 +118,10 @@ def _wavelength(stated: float | None, known: float | None) -> float:
             )
     chosen = known if known is not None else stated
     assert chosen is not None
+    low, high = _WAVELENGTHS
+    if not low <= chosen <= high:
+        raise BadInput(
+            f"the wavelength is {chosen:g} Å; {low:g} to {high:g} Å is allowed (--wavelength is in "
+            "Å, --energy in keV, a PONI file's in m)"
+        )
     return chosen

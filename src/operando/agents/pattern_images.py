@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import rank_filter
 
+from operando.agents.image_frames import image_frames
 from operando.agents.pattern_noise import noise_factor
 from operando.agents.patterns import PowderPatterns
 from operando.agents.poni_files import Geometry, quiet
 from operando.errors import BadInput
-
-HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs")
-IMAGE_SUFFIXES = (".tif", ".tiff", ".edf", ".cbf", ".img", ".mccd", ".mar3450", *HDF5_SUFFIXES)
 
 _FEWEST_BINS = 20
 #: What a counter reads when it is full, by its bits; gaps of some detectors read so too.
@@ -59,7 +56,7 @@ def read_images(path: Path, geometry: Geometry, wavelength: float) -> PowderPatt
     """
     integrator = _Integrator(geometry)
     intensity, sigma = [], []
-    for number, frame in enumerate(_frames(path)):
+    for number, frame in enumerate(image_frames(path)):
         where = f"frame {number} " if number else ""
         try:
             one = integrator.integrate(frame)
@@ -205,58 +202,3 @@ def _ring_spread(image: _Image, bins: NDArray[np.intp]) -> float:
     values = np.minimum(values, np.percentile(values, 99.9))  # spots say nothing of rings
     mean = np.bincount(ring, values) / np.maximum(np.bincount(ring), 1)
     return float(np.square(values - mean[ring]).mean())
-
-
-def _frames(path: Path) -> Iterator[NDArray[Any]]:
-    if path.suffix.lower() in HDF5_SUFFIXES:
-        yield from _hdf5_frames(path)
-        return
-    import fabio
-
-    with quiet():
-        try:
-            with fabio.open(str(path)) as file:
-                # Asked for frame 0 of one, fabio looks for another file of a numbered series.
-                stack = [file] if file.nframes == 1 else file.frames()
-                frames = [np.asarray(frame.data) for frame in stack]
-        except Exception as error:  # fabio's readers raise whatever their parsing meets
-            raise BadInput("cannot be read as an image") from error
-    if not frames:
-        raise BadInput("holds no frame")
-    yield from frames
-
-
-def _hdf5_frames(path: Path) -> Iterator[NDArray[Any]]:
-    import h5py
-    import hdf5plugin  # noqa: F401  (registers the filters that frames are compressed with)
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise BadInput("cannot be read as HDF5") from error
-    with file:
-        found: dict[str, Any] = {}
-
-        def look(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset) and item.ndim in (2, 3) and item.dtype.kind in "iuf":
-                if min(item.shape[-2:]) > 1 and item.size:
-                    found[name] = item
-
-        file.visititems(look)
-        name = "entry/data/data" if "entry/data/data" in found else next(iter(found), None)
-        if name is None:
-            raise BadInput("holds no image dataset")
-        if len(found) > 1 and name != "entry/data/data":
-            raise BadInput(
-                f"holds several image datasets ({', '.join(list(found)[:5])}); which one is meant "
-                "is known only if it is entry/data/data"
-            )
-        data = found[name]
-        try:
-            if data.ndim == 2:
-                yield data[...]
-            else:
-                for i in range(len(data)):
-                    yield data[i]
-        except OSError as error:
-            raise BadInput(f"dataset {name} cannot be read; is its compression known?") from error

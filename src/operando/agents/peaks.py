@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 from scipy.optimize import curve_fit
+from scipy.signal import oaconvolve
 
 from operando.agents.patterns import PowderPatterns
 from operando.errors import BadInput
@@ -19,6 +20,7 @@ _NARROWEST = 0.8  # standard deviation of the narrowest line looked for, bins
 _WIDEST = 0.5  # and of the widest, degrees
 _SMOOTHNESS = 0.01  # relative noise that counting does not explain: grains, pixel responses
 _WEAKEST = 0.5  # of the strongest line = 100
+_LONG = 400  # bins; longer kernels are convolved by Fourier transform, which rounds more
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,17 @@ def _significance(y: _Array, variance: _Array, width: float) -> _Array:
     t = np.arange(-half, half + 1) / width
     kernel = (1.0 - t * t) * np.exp(-0.5 * t * t)
     kernel -= kernel.mean()
-    response = correlate1d(y, kernel, mode="nearest")
-    spread = np.sqrt(correlate1d(variance, kernel * kernel, mode="nearest"))
+    response = _convolve(y, kernel)
+    spread = np.sqrt(np.maximum(_convolve(variance, kernel * kernel), 0.0))
     return np.asarray(response / np.maximum(spread, 1e-30))
+
+
+def _convolve(values: _Array, kernel: _Array) -> _Array:
+    """Convolve with a symmetric kernel; the edges go on as they end."""
+    if kernel.size < _LONG:
+        return np.asarray(correlate1d(values, kernel, mode="nearest"))
+    padded = np.pad(values, kernel.size // 2, mode="edge")
+    return np.asarray(oaconvolve(padded, kernel, mode="valid"))
 
 
 def _beside_a_gap(x: _Array, candidate: _Candidate, step: float) -> bool:
