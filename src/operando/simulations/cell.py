@@ -23,7 +23,8 @@ THEORETICAL_MAH_PER_GRAM: Final = 277.8
 # published standardised to one decimal: V = 4.157 + 0.39 z), smoothed with a Gaussian of 3 % SOC
 # and kept strictly rising. Below 0 and above 155 % it is an extrapolation.
 _OPEN_CIRCUIT: Final = (
-    (-0.10, 2.900), (-0.05, 3.350), (0.00, 3.620), (0.05, 3.699), (0.10, 3.722), (0.15, 3.728),
+    (-0.20, 1.200), (-0.15, 2.200), (-0.10, 2.900), (-0.05, 3.350), (0.00, 3.620), (0.05, 3.699),
+    (0.10, 3.722), (0.15, 3.728),
     (0.20, 3.734), (0.25, 3.746), (0.30, 3.766), (0.35, 3.787), (0.40, 3.807), (0.45, 3.826),
     (0.50, 3.845), (0.55, 3.864), (0.60, 3.887), (0.65, 3.921), (0.70, 3.965), (0.75, 4.020),
     (0.80, 4.080), (0.85, 4.139), (0.90, 4.198), (0.95, 4.256), (1.00, 4.315), (1.05, 4.375),
@@ -119,7 +120,7 @@ def open_circuit_voltage(soc: NDArray[np.float64] | float) -> NDArray[np.float64
     Parameters
     ----------
     soc : ndarray of float64 or float
-        State of charge, 1 = 160 mAh/g. Outside -0.10 to 1.736 the nearest end holds.
+        State of charge, 1 = 160 mAh/g. Outside -0.20 to 1.736 the nearest end holds.
 
     Returns
     -------
