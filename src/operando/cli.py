@@ -10,6 +10,7 @@ import typer
 from operando import __version__
 from operando.commands import demo
 from operando.commands.classify import classify
+from operando.commands.lcf import lcf
 from operando.errors import BadInput, OperandoError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(demo.app, name="demo")
 app.command()(classify)
+app.command()(lcf)
 
 
 def _version(wanted: bool) -> None:
