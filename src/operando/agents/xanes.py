@@ -51,6 +51,8 @@ class NormalisedSpectrum:
         As measured; eV and the scale of the measurement.
     norm : ndarray of float64, (n,)
         (mu − pre-edge line) / edge step.
+    flat : ndarray of float64, (n,)
+        ``norm`` with the bend of the polynomial above E0 taken out, so that it runs on about 1.
     e0, noise : float
         Edge, eV, and the noise of one point of ``norm`` as a standard deviation.
     edge_step : float
@@ -65,6 +67,7 @@ class NormalisedSpectrum:
     energy: Floats
     mu: Floats
     norm: Floats
+    flat: Floats
     e0: float
     noise: float
     edge_step: float
@@ -152,6 +155,8 @@ def normalise(
     if not step > 3.0 * noise:
         raise BadInput(f"{spectrum.name}: edge step {step:.3g} is not above the noise {noise:.2g}")
     norm = (spectrum.mu - line[0] - line[1] * x) / step
+    bend = np.polynomial.polynomial.polyval(x, post) - line[0] - line[1] * x
+    flat = norm + np.where(x > 0, 1.0 - bend / step, 0.0)
     derivatives = np.zeros((5, x.size))
     derivatives[0] = (norm - 1.0) / step
     derivatives[1] = -x / step
@@ -163,6 +168,7 @@ def normalise(
         energy=spectrum.energy,
         mu=spectrum.mu,
         norm=norm,
+        flat=flat,
         e0=float(e0),
         noise=noise / step,
         edge_step=float(step),
