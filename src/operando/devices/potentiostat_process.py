@@ -169,8 +169,9 @@ def launch(settings: ProcessSettings, *, timeout: float = 30.0) -> subprocess.Po
 
 
 def _error_named(name: str) -> type[OperandoError]:
-    found = FAULTS.get(name) or getattr(errors, name, DeviceError)
-    return found if issubclass(found, OperandoError) else DeviceError
+    found: Any = FAULTS.get(name) or getattr(errors, name, None)
+    known = isinstance(found, type) and issubclass(found, OperandoError)
+    return found if known else DeviceError
 
 
 class _Server:

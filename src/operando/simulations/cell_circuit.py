@@ -113,7 +113,7 @@ class EquivalentCircuit:
         """Voltage after a rest without end, V."""
         place = (min(max(self.soc, _TABLE_LOW), _TABLE_HIGH) - _TABLE_LOW) / _TABLE_STEP
         below = min(int(place), len(_TABLE) - 2)
-        return _TABLE[below] + (place - below) * (_TABLE[below + 1] - _TABLE[below])
+        return float(_TABLE[below] + (place - below) * (_TABLE[below + 1] - _TABLE[below]))
 
     @property
     def voltage(self) -> float:
