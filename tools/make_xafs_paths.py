@@ -62,6 +62,7 @@ def layered(absorber: str) -> Cluster:
 def cubic(
     absorber: str, kind: str, a: float, wanted: dict[str, tuple[float, str, bool]]
 ) -> Cluster:
+    """Build a cubic metal (fcc, bcc) or oxide (rocksalt)."""
     fcc = a / 2 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
     bcc = a / 2 * np.array([[-1.0, 1, 1], [1, -1, 1], [1, 1, -1]])
     basis: tuple[tuple[str, tuple[float, float, float]], ...] = ((absorber, (0.0, 0.0, 0.0)),)
@@ -87,7 +88,7 @@ def feff_input(cluster: Cluster, radius: float, longest: float) -> str:
     kinds = sorted({element for element, _ in atoms[1:]})
     lines = [
         "TITLE operando path tables", "EDGE K", "S02 1.0", "CONTROL 1 1 1 1 1 1",
-        "PRINT 0 0 0 0 0 3", "SCF 3.6 0 30 0.2 1", "EXCHANGE 0", "EXAFS 20",
+        "PRINT 0 0 0 0 0 3", "SCF 3.6 0 30 0.2 1", "EXCHANGE 0 0.0 0.0", "EXAFS 20",
         f"RPATH {longest}", "NLEG 4", "CRITERIA 0 0.5", "POTENTIALS",
         f"0 {ATOMIC_NUMBER[cluster.absorber]} {cluster.absorber}",
     ]  # fmt: skip
