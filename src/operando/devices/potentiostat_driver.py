@@ -43,6 +43,8 @@ class PotentiostatDriver:
         Kept in every tick, whatever runs and whoever is still there.
     recording : Recording
         When readings are recorded.
+    charge : float
+        Where the coulomb count begins, Ah: what is known of a cell that is not fresh.
 
     Notes
     -----
@@ -58,6 +60,8 @@ class PotentiostatDriver:
         clock: Clock,
         limits: CellLimits | None = None,
         recording: Recording | None = None,
+        *,
+        charge: float = 0.0,
     ) -> None:
         self.leads, self.limits = leads, limits or CellLimits()
         self._clock, self._recording = clock, recording or Recording()
@@ -66,7 +70,7 @@ class PotentiostatDriver:
         self._technique: Technique | None = None
         self._state, self._reason, self._runs = "stopped", "", 0
         self._fault: CellFault | None = None
-        self._began, self._asked, self._charge = self._time, 0.0, 0.0
+        self._began, self._asked, self._charge = self._time, 0.0, charge
         self._end_voltage = math.nan
         self._slope = VoltageSlope()
         self._reading: Measured = leads.apply(0.0, 0.0)

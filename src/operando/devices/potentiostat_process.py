@@ -190,7 +190,11 @@ class _Server:
         self._cell = cell
         self._ended = threading.Event()
         self._driver = PotentiostatDriver(
-            Leads(cell, settings.seed), Clock(settings.speed), settings.limits, recording
+            Leads(cell, settings.seed),
+            Clock(settings.speed),
+            settings.limits,
+            recording,
+            charge=cell.soc * cell.nominal_capacity,
         )
         self._listener = Listener(settings.socket, "AF_UNIX")
 

@@ -62,6 +62,11 @@ class DoseMeter(Device):  # type: ignore[misc]
         key = {"source": f"SIM:{self.name}", "dtype": "number", "dtype_numpy": "<f8"}
         return {self.name: {**key, "shape": [], "units": "MGy"}}
 
+    @property
+    def hints(self) -> dict[str, list[str]]:
+        """What to plot."""
+        return {"fields": [self.name]}
+
 
 @dataclass(frozen=True)
 class BatteryStation:
@@ -141,7 +146,8 @@ def simulated_battery_station(
     cell : CellModel, optional
         The cell; an equivalent circuit if not given.
     soc : float
-        State of charge at the start, of the equivalent circuit.
+        State of charge at the start, of the equivalent circuit; the potentiostat's count begins
+        there.
     limits : CellLimits, optional
         Hard limits of the potentiostat.
     recording : Recording, optional
@@ -160,7 +166,8 @@ def simulated_battery_station(
     electrode = electrode or Electrode()
     model = cell or EquivalentCircuit(electrode, soc=soc)
     leads = Leads(model, seed)
-    driver = PotentiostatDriver(leads, clock, limits, recording)
+    counted = model.soc * model.nominal_capacity
+    driver = PotentiostatDriver(leads, clock, limits, recording, charge=counted)
     beamline = XafsBeamline(lambda: model.soc, seed, settings)
     station = battery_station(driver, beamline, clock, electrode, limits, scan_s=scan_s)
     return SimulatedBattery(station, driver, leads, beamline)

@@ -1,0 +1,152 @@
+"""One step of a charge: current, rest, diffraction, absorption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import bluesky.plan_stubs as bps
+from bluesky.utils import Msg, MsgGenerator
+
+from operando.plans.soc_record import SocRecorder, SocStep
+from operando.plans.soc_timetable import SocSettings
+from operando.plans.stubs import plan, with_beam
+
+
+class XraySide(Protocol):
+    """The roles that the plan needs beside the cell; any object that has them will do.
+
+    Attributes
+    ----------
+    mono : object
+        Movable to an energy, eV.
+    shutter : object
+        Can be set to "open" and "closed".
+    xrd : object
+        Detector with the settings ``exposure`` (s) and ``energy`` (eV).
+    scans : mapping of str to object
+        Detectors that make a whole XAFS scan when triggered, with a ``duration`` (s); by stream.
+    dose : object
+        Readable; has the ``rate`` of the open beam, MGy/s.
+    """
+
+    mono: Any
+    shutter: Any
+    xrd: Any
+    scans: Mapping[str, Any]
+    dose: Any
+
+
+def xray_seconds(detectors: XraySide, settings: SocSettings) -> float:
+    """How long the beam is on the cell at each step, s.
+
+    Parameters
+    ----------
+    detectors : XraySide
+        The X-ray side.
+    settings : SocSettings
+        What is done.
+    """
+    scans = sum(float(scan.duration) for scan in detectors.scans.values())
+    return settings.xrd_exposure + settings.repeats * scans
+
+
+@plan
+def soc_step(
+    cell: Any,
+    detectors: XraySide,
+    settings: SocSettings,
+    index: int,
+    target: float,
+    recorder: SocRecorder,
+) -> MsgGenerator[str]:
+    """Charge to one state of charge, rest and measure.
+
+    Parameters
+    ----------
+    cell : object
+        Potentiostat.
+    detectors : XraySide
+        The X-ray side.
+    settings : SocSettings
+        What is done.
+    index : int
+        Number of the step.
+    target : float
+        State of charge to go to.
+    recorder : SocRecorder
+        Takes what becomes known about the step.
+
+    Returns
+    -------
+    str
+        Why the charge ended: "charge" or "voltage"; "" where there was nothing to charge.
+    """
+    reason, v_end = yield from _charge(cell, settings, target)
+    yield Msg("checkpoint")
+    began = yield from bps.rd(cell.time)
+    technique = {"technique": "rest", "duration": settings.rest, "slope": settings.rest_slope}
+    yield from bps.abs_set(cell, technique, wait=True)
+    yield Msg("checkpoint")
+    ocv = yield from bps.rd(cell.voltage)
+    known = SocStep(
+        index,
+        target,
+        soc=(yield from bps.rd(cell.soc)),
+        v_end=ocv if v_end is None else v_end,
+        ocv=ocv,
+        overpotential=0.0 if v_end is None else v_end - ocv,
+        temperature=(yield from bps.rd(cell.temperature)),
+        rested=(yield from bps.rd(cell.time)) - began,
+        reason=reason,
+    )
+    yield from bps.abs_set(recorder, known, wait=True)
+    yield from _event("primary", recorder, cell, detectors.dose)
+    yield from with_beam(detectors.shutter, _xrays(detectors, settings, recorder))
+    return reason
+
+
+def _charge(
+    cell: Any, settings: SocSettings, target: float
+) -> MsgGenerator[tuple[str, float | None]]:
+    """Charge to `target`; reason and voltage before the current stopped, if any flowed."""
+    yield Msg("checkpoint")
+    before = yield from bps.rd(cell.soc)
+    if target - before < 1e-6:
+        return "", None
+    capacity = yield from bps.rd(cell.nominal_capacity)
+    technique = {
+        "technique": "galvanostatic",
+        "current": settings.c_rate * capacity,
+        "to_charge": target * capacity,
+        "to_voltage": settings.until,
+    }
+    yield Msg("checkpoint")
+    yield from bps.abs_set(cell, technique, wait=True)
+    reason = yield from bps.rd(cell.reason)
+    v_end = yield from bps.rd(cell.end_voltage)
+    return reason, float(v_end)
+
+
+def _xrays(detectors: XraySide, settings: SocSettings, recorder: SocRecorder) -> MsgGenerator:
+    energy = yield from bps.rd(detectors.xrd.energy)
+    yield Msg("checkpoint")
+    yield from bps.mv(detectors.mono, energy)
+    yield from _exposure("xrd", detectors.xrd, recorder, detectors.mono)
+    for stream, scan in detectors.scans.items():
+        for _ in range(settings.repeats):
+            yield Msg("checkpoint")
+            yield from _exposure(stream, scan, recorder, detectors.dose)
+
+
+def _exposure(stream: str, detector: Any, *others: Any) -> MsgGenerator:
+    yield from bps.trigger(detector, group="xrays")
+    yield from bps.wait(group="xrays")
+    yield from _event(stream, *others, detector)
+
+
+def _event(stream: str, *devices: Any) -> MsgGenerator:
+    yield from bps.create(name=stream)
+    for device in devices:
+        yield from bps.read(device)
+    yield from bps.save()
