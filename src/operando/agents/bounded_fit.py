@@ -43,7 +43,9 @@ class BoundedSolver:
             free = np.delete(free, last, axis=1)
             free[last, :last] = -1.0
         projector = free @ np.linalg.pinv(full @ free)
-        return cls(design, gram, np.linalg.cholesky(gram).T, projector)
+        return cls(
+            design, gram, np.asarray(np.linalg.cholesky(gram).T, dtype=np.float64), projector
+        )
 
     def fractions(self, data: Floats, sum_to_one: bool) -> Floats:
         """Fractions, none below 0, with their sum held at 1 if so asked."""

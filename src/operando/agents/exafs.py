@@ -131,7 +131,7 @@ def fourier_transform(
     )
     step = float(exafs.k[1] - exafs.k[0])
     full = np.fft.ifft(exafs.chi * weight, n=NFFT) * NFFT * step / np.sqrt(np.pi)
-    r = np.arange(NFFT // 2) * np.pi / (step * NFFT)
+    r: Floats = np.asarray(np.arange(NFFT // 2) * np.pi / (step * NFFT), dtype=np.float64)
     keep = r <= r_max
     return r[keep], full[: NFFT // 2][keep]
 
@@ -174,7 +174,7 @@ def remove_background(
     config = config or BackgroundConfig()
     k_data, mu = _data(spectrum, config)
     k_last = float(k_data[-1]) if config.k_max is None else min(config.k_max, float(k_data[-1]))
-    k = config.k_step * np.arange(int(1.01 + k_last / config.k_step))
+    k = _grid(int(1.01 + k_last / config.k_step), config.k_step)
     basis, low_r, solve = _problem(len(k), k_last, config)
     data = CubicSpline(k_data, mu)(k)
     response = solve @ low_r
@@ -190,6 +190,10 @@ def remove_background(
     background = basis @ (response @ data)
     chi = (data - background) / spectrum.edge_step
     return Exafs(k, chi, background, spectrum.e0, spectrum.name, (basis, response))
+
+
+def _grid(size: int, step: float) -> Floats:
+    return np.asarray(step * np.arange(size), dtype=np.float64)
 
 
 def _data(spectrum: NormalisedSpectrum, config: BackgroundConfig) -> tuple[Floats, Floats]:
@@ -220,7 +224,7 @@ def _rebinned(k: Floats, mu: Floats, step: float) -> tuple[Floats, Floats]:
 @lru_cache(maxsize=16)
 def _problem(size: int, k_last: float, config: BackgroundConfig) -> tuple[Floats, Floats, Floats]:
     """Spline basis (k, knots), transform below rbkg (2r, k) and its solution (knots, 2r)."""
-    k = config.k_step * np.arange(size)
+    k = _grid(size, config.k_step)
     r_step = np.pi / (config.k_step * NFFT)
     rbkg = max(config.rbkg, 2 * r_step)
     number = min(128, max(5, 1 + int(2 * rbkg * k_last / np.pi)))
@@ -230,6 +234,6 @@ def _problem(size: int, k_last: float, config: BackgroundConfig) -> tuple[Floats
     knots = np.r_[[0.0] * 4, sites[2:-2], [k_last] * 4]
     basis = BSpline.design_matrix(np.minimum(k, k_last), knots, 3).toarray()
     weight = k**config.k_weight * hanning_window(k, 0.0, k_last, config.window_dk)
-    matrix = fourier_matrix(k, r_step * np.arange(count), weight)
+    matrix = fourier_matrix(k, _grid(count, r_step), weight)
     low_r = np.vstack([matrix.real, matrix.imag])
     return basis, low_r, np.linalg.pinv(low_r @ basis)

@@ -192,7 +192,7 @@ class PathModel:
             return np.asarray(data - matrix @ chi)
 
         def jacobian(x: Floats) -> Floats:
-            return -(matrix @ self._slopes(k, x * scale)) * scale
+            return np.asarray(-(matrix @ self._slopes(k, x * scale)) * scale)
 
         begin = self._begin() if start is None else np.asarray(start, dtype=np.float64)
         found = leastsq(residual, begin / scale, Dfun=jacobian, ftol=1e-9, xtol=1e-7, maxfev=200)[0]
@@ -208,12 +208,13 @@ class PathModel:
     def _begin(self) -> Floats:
         config, size = self.config, len(self.config.paths)
         amplitudes = {"shared": 1, "each": size, "fixed": 0}[config.amplitude]
-        return np.r_[
+        parts = (
             self._start,
             np.full(size, config.sigma2),
             np.full(amplitudes, config.s02),
             np.full(int(config.fit_e0), config.e0_shift),
-        ]
+        )
+        return np.concatenate(parts)
 
     def _scale(self) -> Floats:
         """Typical changes, so that the minimiser sees numbers of one size."""

@@ -92,9 +92,9 @@ def real_transform(
     ndarray of float64, (2 r, size)
         The real parts, then the imaginary; shared, so not to be changed.
     """
-    k = step * np.arange(size)
+    k: Floats = np.asarray(step * np.arange(size), dtype=np.float64)
     weight = k**config.k_weight * hanning_window(k, config.k_min, config.k_max, config.dk)
-    r = np.arange(NFFT // 2) * np.pi / (NFFT * step)
+    r: Floats = np.asarray(np.arange(NFFT // 2) * np.pi / (NFFT * step), dtype=np.float64)
     matrix = fourier_matrix(k, r[(r >= r_min) & (r <= r_max)], weight)
     both = np.vstack([matrix.real, matrix.imag])
     both.flags.writeable = False

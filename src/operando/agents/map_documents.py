@@ -10,7 +10,7 @@ import numpy as np
 
 from operando.agents.frames import FrameReader
 from operando.agents.map_state import MapGrid, MapMemory
-from operando.agents.reduction import ReductionConfig, Reducer
+from operando.agents.reduction import Reducer, ReductionConfig
 from operando.errors import AgentError
 
 

@@ -97,7 +97,7 @@ class PowderPatterns:
         return len(self.intensity)
 
     def __getitem__(self, index: slice | NDArray[Any]) -> PowderPatterns:
-        """Some of the patterns, by slice, mask or array of numbers."""
+        """Take some of the patterns, by slice, mask or array of numbers."""
         names = self.names
         if names:
             names = tuple(np.asarray(names, dtype=object)[index])

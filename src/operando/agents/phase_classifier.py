@@ -241,7 +241,7 @@ def identity_calibration() -> FloatArray:
 
 
 def second_stage_features(first: Ensemble, canonical: PowderPatterns) -> FloatArray:
-    """What the second stage looks at, (n, 9 + 6 + 1).
+    """Compute what the second stage looks at, (n, 9 + 6 + 1).
 
     First opinion, left-over peaks once the phases of that opinion are explained away, and the
     pattern's signal to noise.

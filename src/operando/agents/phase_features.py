@@ -38,6 +38,7 @@ MIN_INTENSITY = 8.0
 _FWHM_TO_SIGMA = 1.0 / 2.354820045
 _SUB_BLOCK = 5  # bins averaged before the lower envelope is taken
 _GROUP = 8  # sub-blocks in one background feature
+_LEVEL = 146  # rank of the bin that stands for the background's level, of 487: the 30th per cent
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def gaussian_bins(center: float, fwhm: float) -> NDArray[np.float64]:
 
 
 def _local_filter(center: float, fwhm: float) -> NDArray[np.float64]:
-    """Matched filter blind to any parabola under the line; unit response to its own line."""
+    """Build a filter blind to any parabola under the line, of unit response to the line."""
     template = gaussian_bins(center, fwhm)
     half = max(0.7, 3.0 * fwhm)
     window = np.abs(CANONICAL_TWO_THETA - center) <= half
@@ -212,7 +213,10 @@ def effective_variance(patterns: PowderPatterns) -> tuple[FloatArray, FloatArray
         intensity = np.where(good, intensity, mean[:, None]).astype(np.float32)
         scale = np.where(good, variance, 0.0).max(axis=1, keepdims=True)
         variance = np.where(good, variance, scale * 1e4 + 1.0).astype(np.float32)
-    return intensity, variance + np.float32(MODEL_ERROR**2) * intensity * intensity
+    # Only what stands above the smooth background has a line shape to be wrong about.
+    level = np.partition(intensity, _LEVEL, axis=1)[:, _LEVEL : _LEVEL + 1]
+    above = np.maximum(intensity - level, 0.0)
+    return intensity, variance + np.float32(MODEL_ERROR**2) * above * above
 
 
 def significance(
@@ -247,6 +251,45 @@ def _background_shape(intensity: FloatArray, variance: FloatArray) -> FloatArray
     return np.concatenate([low, high], axis=1)
 
 
+@cache
+def _strongest_lines() -> NDArray[np.int64]:
+    """Index of each phase's strongest line among the reference lines, (6,)."""
+    lines = reference_lines()
+    return np.array(
+        [
+            max(
+                (i for i, line in enumerate(lines) if line.phase == p),
+                key=lambda i: lines[i].intensity,
+            )
+            for p in CRYSTALLINE
+        ]
+    )
+
+
+@cache
+def _visible_share() -> tuple[FloatArray, FloatArray]:
+    """Give pure phases' areas of all fitted lines, and of the strongest, (6,) each."""
+    total, strongest = [], []
+    for phase in CRYSTALLINE:
+        table = powder_lines(structure(phase), CANONICAL_WAVELENGTH)
+        two_theta = table.two_theta(CANONICAL_WAVELENGTH)
+        seen = (two_theta > CANONICAL_EDGES[0]) & (two_theta < CANONICAL_EDGES[-1])
+        unit = table.scale / 100.0
+        strongest.append(unit * table.intensity[seen].max())
+        fitted = [line.intensity for line in reference_lines() if line.phase == phase]
+        total.append(strongest[-1] * sum(fitted) / 100.0)
+    magnetite = CRYSTALLINE.index("fe3o4")
+    scale = strongest[magnetite]
+    return np.asarray(total, np.float32) / scale, np.asarray(strongest, np.float32) / scale
+
+
+def _shares(volume: FloatArray, sd: FloatArray) -> FloatArray:
+    """Share of each phase of all that is crystalline, damped where all is noise, (n, 6)."""
+    positive = np.maximum(volume, 0.0)
+    noise = sd.mean(axis=1, keepdims=True)
+    return np.sqrt(positive / (positive.sum(axis=1, keepdims=True) + noise + 1e-20))
+
+
 def features(patterns: PowderPatterns) -> FloatArray:
     """Features of each pattern.
 
@@ -260,7 +303,8 @@ def features(patterns: PowderPatterns) -> FloatArray:
     ndarray of float32, (n, m)
         For every reference line and filter width the arcsinh of its significance; for every
         line its amplitude relative to the strongest; for every phase the significance of its
-        whole pattern; the background's shape; the pattern's overall signal to noise.
+        whole pattern and, in two ways, its share of the crystalline volume; the background's
+        shape; the pattern's overall signal to noise.
     """
     intensity, variance = effective_variance(patterns)
     amplitude, sd = significance(intensity, variance, _filters())
@@ -270,7 +314,11 @@ def features(patterns: PowderPatterns) -> FloatArray:
     strongest = np.maximum((wide - wide_sd).max(axis=1, keepdims=True), 0.0)
     ratio = np.clip(wide / (strongest + 3.0 * wide_sd), -0.5, 1.0)
     whole, whole_sd = significance(intensity, variance, _phase_fit())
+    first = wide[:, _strongest_lines()] / _visible_share()[1]
+    share = np.concatenate(
+        [_shares(whole / _visible_share()[0], whole_sd), _shares(first, wide_sd[:, :1])], axis=1
+    )
     shape = _background_shape(intensity, variance)
     total = np.log10(1.0 + np.abs(intensity.mean(axis=1)) / np.sqrt(variance.mean(axis=1)))
-    columns = [z, ratio, np.arcsinh(0.5 * whole / whole_sd), shape, total[:, None]]
+    columns = [z, ratio, np.arcsinh(0.5 * whole / whole_sd), share, shape, total[:, None]]
     return np.concatenate(columns, axis=1, dtype=np.float32)

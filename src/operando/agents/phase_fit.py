@@ -22,6 +22,7 @@ from operando.agents.phase_features import FloatArray, features, to_canonical
 from operando.agents.phase_network import train_ensemble
 from operando.agents.phase_training import TrainingConfig, synthetic_patterns
 from operando.agents.unknown import RESIDUAL_FEATURES
+from operando.physics.crystals import STRUCTURES
 from operando.physics.phases import LABELS
 
 
@@ -82,8 +83,13 @@ def train_classifier(
 
 
 def config_hash(config: TrainingConfig) -> str:
-    """Short hash of a training configuration."""
-    return hashlib.sha256(json.dumps(asdict(config)).encode()).hexdigest()[:12]
+    """Short hash of a training configuration and of the crystals that it draws.
+
+    A shipped model whose hash is another has to be trained again: ``operando train``.
+    """
+    crystals = {name: asdict(crystal) for name, crystal in STRUCTURES.items()}
+    text = json.dumps([asdict(config), crystals], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _unknown_weights(evidence: FloatArray, other: NDArray[np.bool_]) -> FloatArray:

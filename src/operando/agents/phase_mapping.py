@@ -127,7 +127,7 @@ class PhaseMappingAgent:
         self.answer_when_first_asked: MapAnswer | None = None
 
     def spec(self) -> dict[str, Any]:
-        """What a start document must carry for this agent to be rebuilt."""
+        """Say what a start document must carry for this agent to be rebuilt."""
         return {
             "class": f"{type(self).__module__}.{type(self).__qualname__}",
             "name": self.name,
@@ -318,7 +318,7 @@ class PhaseMappingAgent:
         return agent
 
     def memory(self) -> MapMemory:
-        """Counts, dose and visits of every point; see :class:`MapMemory`."""
+        """Give counts, dose and visits of every point; see :class:`MapMemory`."""
         self.drain()
         return self._memory()
 

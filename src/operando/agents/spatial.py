@@ -1,14 +1,17 @@
-"""What a point's neighbours say: a local prior in place of the global one.
+"""What a point's neighbours say: a prior learnt from the map itself.
 
 Averaging logits over a neighbourhood blurs every boundary and lets a weak pattern pull down a
-strong one. Here each point keeps the evidence of its own pattern whole, and its neighbours'
-probabilities only replace the prior odds under it:
+strong one. Here each point keeps the evidence of its own pattern whole; its neighbours only
+replace the prior odds under it:
 
-``logit_i' = logit_i + β [logit(π_i) - logit(g)]``,  ``π_i = (κ g + Σ_j K_ij p_j) / (κ + Σ_j K_ij)``
+``logit_i' = logit_i + β [logit π_i - logit g]``,  ``logit π_i = a + Σ_l b_l logit m_il``
 
-with g the label's share over the whole map, K a Gaussian of the distance that leaves out the
-point itself, κ the strength of g, β the trust in neighbours. Strong evidence overrules any
-neighbourhood; weak evidence follows it.
+with g the label's share over the map and m_il the mean probability of label l among the
+neighbours of point i, at two distances, the point itself left out. The coefficients a, b are
+those that best predict the points' own probabilities from their neighbours' (ridge logistic
+regression, soft targets), so grains, layers and the company that phases keep are learnt from
+what has been measured, and from nothing else. Strong evidence overrules any neighbourhood; weak
+evidence follows it.
 """
 
 from __future__ import annotations
@@ -22,6 +25,12 @@ from scipy.ndimage import correlate
 from operando.agents.phase_classifier import expit
 from operando.agents.phase_features import FloatArray
 
+_FEWEST = 40  # measured points below which there is no map to learn from yet
+_CLIP = 6.0  # largest logit of a neighbourhood
+_STEPS = 15
+
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class SpatialPrior:
@@ -29,35 +38,20 @@ class SpatialPrior:
 
     Parameters
     ----------
-    length_um : float
-        Standard deviation of the Gaussian kernel, µm.
+    lengths_um : tuple of float
+        Standard deviations of the Gaussian kernels, µm.
     trust : float
         β above: 0 leaves the logits as they are.
-    strength : float
-        κ above, in neighbours.
-    rounds : int
-        Times the probabilities are fed back.
+    ridge : float
+        Strength of the pull of the coefficients towards nought.
     """
 
-    length_um: float = 2.4
+    lengths_um: tuple[float, ...] = (1.6, 4.0)
     trust: float = 0.8
-    strength: float = 0.3
-    rounds: int = 2
-
-    def kernel(self, step_um: tuple[float, float]) -> NDArray[np.float32]:
-        """Weights of the neighbours on a grid of step (y, x) µm; nought at the centre."""
-        reach = [max(1, int(np.ceil(2.5 * self.length_um / s))) for s in step_um]
-        y = np.arange(-reach[0], reach[0] + 1)[:, None] * step_um[0]
-        x = np.arange(-reach[1], reach[1] + 1)[None, :] * step_um[1]
-        weights = np.exp(-0.5 * (y * y + x * x) / self.length_um**2)
-        weights[reach[0], reach[1]] = 0.0
-        return np.asarray(weights, dtype=np.float32)
+    ridge: float = 5.0
 
     def apply(
-        self,
-        logit: FloatArray,
-        measured: NDArray[np.bool_],
-        step_um: tuple[float, float],
+        self, logit: FloatArray, measured: NDArray[np.bool_], step_um: tuple[float, float]
     ) -> FloatArray:
         """Give every point its neighbourhood's prior.
 
@@ -76,27 +70,93 @@ class SpatialPrior:
         """
         if not measured.any():
             return np.zeros_like(logit)
-        kernel = self.kernel(step_um)
-        weight = correlate(measured.astype(np.float32), kernel, mode="constant")[..., None]
-        own = np.where(measured[..., None], logit, 0.0).astype(np.float32)
-        share = np.clip(expit(logit[measured]).mean(axis=0), 1e-3, 1.0 - 1e-3)
-        current = own
-        for _ in range(self.rounds):
-            probability = expit(current) * measured[..., None]
-            near = np.stack(
-                [
-                    correlate(probability[..., k], kernel, mode="constant")
-                    for k in range(logit.shape[-1])
-                ],
-                axis=-1,
-            )
-            local = (self.strength * share + near) / (self.strength + weight)
-            local = np.clip(local, 1e-3, 1.0 - 1e-3)
-            shift = _logit(local) - _logit(share)
-            unmeasured = _logit(local)
-            current = np.where(measured[..., None], own + self.trust * shift, unmeasured)
-        return np.asarray(current, dtype=np.float32)
+        own = np.where(measured[..., None], logit, 0.0).astype(np.float64)
+        target = np.asarray(expit(logit), dtype=np.float64)
+        share = _logit(target[measured].mean(axis=0))
+        prior = np.broadcast_to(share, own.shape)
+        if measured.sum() >= _FEWEST:
+            prior = self._prior(target, measured, step_um, share)
+        moved = own + self.trust * (prior - share)
+        return np.where(measured[..., None], moved, prior).astype(np.float32)
+
+    def _prior(
+        self,
+        target: Floats,
+        measured: NDArray[np.bool_],
+        step_um: tuple[float, float],
+        share: Floats,
+    ) -> Floats:
+        """Log odds that the neighbours alone give each point, (ny, nx, k)."""
+        near = [
+            _logit(_neighbours(target, measured, _kernel(length, step_um), share))
+            for length in self.lengths_um
+        ]
+        features = np.concatenate([np.ones((*measured.shape, 1)), *near], axis=-1)
+        rows = features[measured]
+        prior = np.empty_like(target)
+        for k in range(target.shape[-1]):
+            weights = _logistic_fit(rows, target[measured][:, k], self.ridge)
+            prior[..., k] = np.clip(features @ weights, -_CLIP, _CLIP)
+        return prior
 
 
-def _logit(probability: FloatArray) -> FloatArray:
-    return np.asarray(np.log(probability / (1.0 - probability)), dtype=np.float32)
+def _kernel(length_um: float, step_um: tuple[float, float]) -> Floats:
+    """Gaussian weights of the neighbours on a grid of step (y, x) µm; nought at the centre."""
+    reach = [max(1, int(np.ceil(2.5 * length_um / step))) for step in step_um]
+    y = np.arange(-reach[0], reach[0] + 1)[:, None] * step_um[0]
+    x = np.arange(-reach[1], reach[1] + 1)[None, :] * step_um[1]
+    weights = np.exp(-0.5 * (y * y + x * x) / length_um**2)
+    weights[reach[0], reach[1]] = 0.0
+    return np.asarray(weights / weights.sum())
+
+
+def _neighbours(
+    probability: Floats, measured: NDArray[np.bool_], kernel: Floats, share: Floats
+) -> Floats:
+    """Mean probability among measured neighbours, (ny, nx, k); the map's where there are none."""
+    weight = correlate(measured.astype(float), kernel, mode="constant")
+    near = np.stack(
+        [
+            correlate(probability[..., k] * measured, kernel, mode="constant")
+            for k in range(probability.shape[-1])
+        ],
+        axis=-1,
+    )
+    # The share of the whole map stands in as a fiftieth of a full neighbourhood.
+    return np.asarray((near + 0.02 * expit(share)) / (weight + 0.02)[..., None])
+
+
+def _logistic_fit(rows: Floats, target: Floats, ridge: float) -> Floats:
+    """Ridge logistic regression on soft targets, damped Newton; the first column is free."""
+    penalty = np.full(rows.shape[1], ridge)
+    penalty[0] = 1e-3
+    weights = np.zeros(rows.shape[1])
+    weights[0] = _logit(target.mean())
+
+    def loss(candidate: Floats) -> float:
+        score = rows @ candidate
+        shrink = 0.5 * float(penalty[1:] @ np.square(candidate[1:]))
+        return float(np.logaddexp(0.0, score).sum() - target @ score) + shrink
+
+    best = loss(weights)
+    for _ in range(_STEPS):
+        fitted = 1.0 / (1.0 + np.exp(-np.clip(rows @ weights, -50.0, 50.0)))
+        gradient = rows.T @ (target - fitted)
+        gradient[1:] -= penalty[1:] * weights[1:]
+        curvature = np.maximum(fitted * (1.0 - fitted), 1e-6)
+        hessian = (rows * curvature[:, None]).T @ rows + np.diag(penalty)
+        step = np.linalg.solve(hessian, gradient)
+        scale = 1.0
+        while (trial := loss(weights + scale * step)) > best and scale > 1e-3:
+            scale *= 0.5
+        if trial > best:
+            break
+        weights, gained, best = weights + scale * step, best - trial, trial
+        if gained < 0.1:
+            break
+    return weights
+
+
+def _logit(probability: Floats) -> Floats:
+    clipped = np.clip(probability, 2e-3, 1.0 - 2e-3)
+    return np.asarray(np.log(clipped / (1.0 - clipped)))

@@ -60,7 +60,7 @@ def _explained_basis(code: int) -> NDArray[np.float64]:
 
 @cache
 def _search_filters(code: int) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Filters blind to all that is explained, (243, m), and the paired bins they look at (m,)."""
+    """Build filters blind to all that is explained, (243, m), and the paired bins they look at (m,)."""
     trial = _paired(np.stack([gaussian_bins(c, _SEARCH_FWHM) for c in _paired_centers()], axis=1))
     trial /= np.linalg.norm(trial, axis=0)
     basis = _explained_basis(code)

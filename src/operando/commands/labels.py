@@ -11,6 +11,7 @@ from rich.table import Table
 from operando.agents.pattern_files import find_peaks, read_patterns
 from operando.agents.patterns import PowderPatterns
 from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels
+from operando.errors import BadInput
 from operando.physics.phases import DISPLAY_NAMES, LABELS
 
 
@@ -49,7 +50,10 @@ def classify_files(
     rows: list[dict[str, Any]] = []
     for file in files:
         patterns = read_patterns(file, wavelength=wavelength, energy_kev=energy_kev, poni=poni)
-        labels = classifier.classify(patterns)
+        try:
+            labels = classifier.classify(patterns)
+        except BadInput as error:
+            raise BadInput(f"{file}: {error}") from error
         rows += [_row(file, patterns, labels, i) for i in range(len(patterns))]
     return {"patterns": rows, "model_version": classifier.version}
 
@@ -74,16 +78,19 @@ def _row(file: Path, patterns: PowderPatterns, labels: PhaseLabels, index: int) 
 
 
 def labels_table(result: dict[str, Any]) -> Table:
-    """Lay the probabilities out for a terminal; what is held present stands in bold."""
+    """Lay the labels out for a terminal: what is held present in bold, then what may be."""
     table = Table(title=f"phases (model {result['model_version']})")
     table.add_column("pattern")
-    for label in LABELS:
-        table.add_column(DISPLAY_NAMES[label], justify="right")
+    table.add_column("labels, with their probability")
     table.add_column("unexplained", justify="right")
     for row in result["patterns"]:
+        ranked = sorted(row["labels"].items(), key=lambda item: -item[1])
         cells = [
-            f"[bold]{p:.2f}[/bold]" if label in row["present"] else f"[dim]{p:.2f}[/dim]"
-            for label, p in row["labels"].items()
+            f"[bold]{DISPLAY_NAMES[label]} {p:.2f}[/bold]"
+            if label in row["present"]
+            else f"[dim]{DISPLAY_NAMES[label]} {p:.2f}[/dim]"
+            for label, p in ranked
+            if label in row["present"] or p >= 0.05
         ]
-        table.add_row(row["name"], *cells, f"{row['unknown_score']:.2f}")
+        table.add_row(row["name"], ", ".join(cells), f"{row['unknown_score']:.2f}")
     return table

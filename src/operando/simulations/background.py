@@ -14,10 +14,10 @@ from operando.simulations.materials import iron_fluorescence, transmission
 
 #: Peak brightness at the nominal flux, photons a second and detector column: air scatter at low
 #: angle, halo of pure resin, halo of pure FeOOH, and fluorescence of solid iron.
-AIR_RATE: Final = 320.0
-RESIN_RATE: Final = 620.0
-RUST_RATE: Final = 160.0
-FLUORESCENCE_RATE: Final = 1000.0
+AIR_RATE: Final = 130.0
+RESIN_RATE: Final = 250.0
+RUST_RATE: Final = 60.0
+FLUORESCENCE_RATE: Final = 300.0
 #: Iron's K lines: energy in keV and share of the photons.
 IRON_LINES: Final = ((6.400, 0.88), (7.058, 0.12))
 #: Energy resolution of a pixel's discriminator, keV FWHM.

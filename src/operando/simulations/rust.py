@@ -41,11 +41,11 @@ def draw_fronts(canvas: Canvas) -> Fronts:
     thickness = canvas.reach * np.array([0.13, 0.16, 0.16, 0.11]) * rng.uniform(0.8, 1.25, 4)
     depth = canvas.depth + 4.0 * canvas.field(90.0)
     fronts: list[FloatArray] = []
-    for below, rough in zip(np.cumsum(thickness), (3.0, 4.0, 4.0, 4.5), strict=True):
-        ragged = rough * canvas.field(45.0) + 0.7 * canvas.field(4.0, 1.0, 1.0)
+    for below, rough in zip(np.cumsum(thickness), (2.2, 2.6, 2.6, 3.0), strict=True):
+        ragged = rough * canvas.field(45.0) + 0.35 * canvas.field(4.0, 1.0, 1.0)
         front = depth + ragged - below
         fronts.append(np.minimum(front, fronts[-1]) if fronts else front)
-    for _ in range(rng.integers(2, 5)):
+    for _ in range(rng.integers(1, 4)):
         fronts[3] = fronts[3] - _tongue(canvas)
     return Fronts(*fronts)
 
@@ -72,8 +72,8 @@ def grow_rust(canvas: Canvas, fronts: Fronts) -> None:
     canvas.fill(rust & (fronts.alpha <= 0), gamma_feooh=1.0)
     canvas.fill(rust & (fronts.alpha > 0) & (fronts.magnetite <= 0), alpha_feooh=1.0)
     canvas.fill(rust & (fronts.magnetite > 0), fe3o4=1.0)
-    islands = canvas.field(14.0) > 0.35
-    near = 5.0 + 2.0 * canvas.field(20.0)
+    islands = canvas.field(26.0, 9.0) > 0.6
+    near = 5.0 + 1.5 * canvas.field(30.0, 9.0)
     share = 0.38 + 0.10 * np.tanh(canvas.field(12.0))
     for front, upper, lower in (
         (fronts.alpha, "gamma_feooh", "alpha_feooh"),
@@ -83,10 +83,10 @@ def grow_rust(canvas: Canvas, fronts: Fronts) -> None:
         hosts = [zone & _pure(canvas, name) for name in (upper, lower)]
         canvas.replace(hosts[0], lower, share)
         canvas.replace(hosts[1], upper, share)
-    veins = canvas.field(16.0)
-    canvas.replace((veins > 1.35) & _pure(canvas, "alpha_feooh"), "gamma_feooh", share)
-    canvas.replace((veins < -1.45) & _pure(canvas, "alpha_feooh"), "fe3o4", share)
-    canvas.replace((canvas.field(12.0) > 1.6) & _pure(canvas, "fe3o4"), "alpha_feooh", share)
+    veins = canvas.field(28.0, 9.0)
+    canvas.replace((veins > 1.6) & _pure(canvas, "alpha_feooh"), "gamma_feooh", share)
+    canvas.replace((veins < -1.7) & _pure(canvas, "alpha_feooh"), "fe3o4", share)
+    canvas.replace((canvas.field(26.0, 9.0) > 1.8) & _pure(canvas, "fe3o4"), "alpha_feooh", share)
 
 
 def _pure(canvas: Canvas, name: str) -> BoolArray:
@@ -104,9 +104,9 @@ def run_into_metal(canvas: Canvas, fronts: Fronts, to_boundary: FloatArray) -> N
         Distance to the nearest grain boundary, µm.
     """
     rng = canvas.rng
-    reached = (fronts.metal > 0) & (fronts.metal < 22.0) & (canvas.field(10.0) > 0.1)
-    canvas.fill(reached & (to_boundary < 0.55), fe3o4=0.75, alpha_feooh=0.25)
-    for _ in range(rng.integers(3, 6)):
+    reached = (fronts.metal > 0) & (fronts.metal < 14.0) & (canvas.field(20.0) > 0.5)
+    canvas.fill(reached & (to_boundary < 0.55), fe3o4=1.0)
+    for _ in range(rng.integers(2, 4)):
         crack = canvas.crack(fronts.metal, rng.uniform(35.0, 80.0), rng.uniform(1.0, 2.2))
         mixture = rng.uniform(0.25, 0.6)
         inside = crack & (fronts.metal > 0)
@@ -122,7 +122,7 @@ def crack_rust(canvas: Canvas, fronts: Fronts) -> None:
     fronts : Fronts
     """
     rng = canvas.rng
-    for _ in range(rng.integers(3, 6)):
+    for _ in range(rng.integers(2, 4)):
         crack = canvas.crack(fronts.surface, rng.uniform(20.0, 55.0), rng.uniform(1.5, 3.5))
         canvas.fill(crack & (fronts.metal <= 0), resin=1.0)
     inside = (fronts.surface > 2.0) & (fronts.metal <= -2.0)

@@ -25,12 +25,11 @@ from operando.simulations.steel import metal_fraction
 #: Beam at the focus of the KB mirrors, vertical and horizontal FWHM, µm.
 FOCUS_UM: Final = (1.25, 2.0)
 #: A phase is there if it takes this share of the illuminated volume.
-MIN_FRACTION: Final = 0.05
-#: Metal without reflections is there if it takes this share: only then does its fluorescence
-#: stand out from that of the oxides beside it.
+MIN_FRACTION: Final = 0.10
+#: Metal without reflections is labelled if it takes this share of a pattern without any.
 MIN_SILENT_METAL: Final = 0.30
 #: Grains are visible if their spots bring this many photons a second at the nominal flux.
-VISIBLE_RATE: Final = 400.0
+VISIBLE_RATE: Final = 200.0
 
 _METALS = ("fe_bcc", "fe_fcc")
 
@@ -211,11 +210,11 @@ class CorrodedSteel:
         Notes
         -----
         With the focused beam at rest on each point: a corrosion product or cementite is there
-        if it takes at least 5 % of the illuminated volume; `fe_bcc` and `fe_fcc` if the grains
-        in the beam put at least 400 photons a second (at the nominal flux, on the whole
-        detector) into their spots; `fe_no_peaks` if neither they nor cementite are there
-        although metal takes at least 30 %; `other` if an unlisted phase takes at least 5 %;
-        `resin` if nothing else is there. About NEAR_PLACEHOLDER.
+        if it takes at least 10 % of the illuminated volume; `fe_bcc` and `fe_fcc` if the grains
+        in the beam put at least 200 photons a second (at the nominal flux, within the 2θ range
+        of the detector's middle row) into their spots; `other` if an unlisted phase takes at least
+        10 %; `fe_no_peaks` if none of these shows although metal takes at least 30 %;
+        `resin` if nothing else is there.
         """
         rows, columns = self.shape
         y, x = (self.step_um * i.ravel() for i in np.mgrid[:rows, :columns])
@@ -226,17 +225,21 @@ class CorrodedSteel:
         visible = self._visible(composition)
         for metal in _METALS:
             labels[:, LABELS.index(metal)] = visible[metal]
-        shown = labels[:, [LABELS.index(name) for name in (*_METALS, "fe3c")]].any(axis=1)
-        metals = fractions[:, [CONSTITUENTS.index(name) for name in _METALS]].sum(axis=1)
-        labels[:, LABELS.index("fe_no_peaks")] = ~shown & (metals >= MIN_SILENT_METAL)
         unlisted = fractions[:, [CONSTITUENTS.index(name) for name in UNLISTED]]
         labels[:, LABELS.index("other")] = (unlisted >= MIN_FRACTION).any(axis=1)
+        metals = fractions[:, [CONSTITUENTS.index(name) for name in _METALS]].sum(axis=1)
+        silent = ~labels.any(axis=1) & (metals >= MIN_SILENT_METAL)
+        labels[:, LABELS.index("fe_no_peaks")] = silent
         labels[:, LABELS.index("resin")] = ~labels.any(axis=1)
         return labels.reshape(rows, columns, len(LABELS))
 
     def _visible(self, composition: Composition) -> dict[str, NDArray[np.bool_]]:
         point, spot, rate = self.spots_of(composition)
-        caught = rate * self.spots.on_detector[spot]
+        # A ring that only the detector's corners see shows no line in the integrated pattern.
+        middle = self.geometry.two_theta()[self.geometry.shape[0] // 2]
+        angle = self.spots.two_theta[spot]
+        seen = (angle > middle[0]) & (angle < middle[-1])
+        caught = rate * self.spots.on_detector[spot] * seen
         austenite = self._section.austenitic[self.spots.grain[spot]]
         n = len(composition.fractions)
         return {

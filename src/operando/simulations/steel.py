@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from operando.simulations.canvas import CONSTITUENTS, BoolArray, Canvas, FloatArray
 
 #: Mean area of a grain, µm², and shares of the grains that are austenite or pearlite.
-GRAIN_UM2: Final = 150.0
+GRAIN_UM2: Final = 400.0
 AUSTENITE: Final = 0.22
 PEARLITE: Final = 0.30
 
@@ -49,7 +49,7 @@ def grow_steel(canvas: Canvas) -> Steel:
     """
     rng = canvas.rng
     seeds = canvas.scatter(GRAIN_UM2)
-    warp = np.stack([1.6 * canvas.field(12.0), 1.6 * canvas.field(12.0)], axis=-1)
+    warp = np.stack([1.6 * canvas.field(16.0, 4.0), 1.6 * canvas.field(16.0, 4.0)], axis=-1)
     distance, nearest = cKDTree(seeds).query(canvas.points() + warp, k=2)
     grain = nearest[..., 0].astype(np.int32)
     # Kinds are dealt like cards, so that a small section has all of them.
@@ -63,10 +63,14 @@ def grow_steel(canvas: Canvas) -> Steel:
 
 
 def _lamellae(canvas: Canvas, angle: FloatArray) -> FloatArray:
-    """Cementite fraction of pearlite: its plates are finer than a voxel, bands of them are not."""
+    """Cementite fraction of pearlite: its plates are finer than a voxel, bands of them are not.
+
+    Twice what equilibrium pearlite has: colonies that stand for pearlite with proeutectoid
+    carbide, so that a map of one section shows the label at all.
+    """
     bend = 1.5 * canvas.field(25.0)
     bands = (canvas.x * np.cos(angle) + canvas.y * np.sin(angle) + bend) / 2.6
-    return np.asarray(0.20 + 0.09 * np.sin(2.0 * np.pi * bands))
+    return np.asarray(0.28 + 0.09 * np.sin(2.0 * np.pi * bands))
 
 
 def metal_fraction(fractions: NDArray[np.float32]) -> NDArray[np.float32]:
