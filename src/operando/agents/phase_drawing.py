@@ -130,7 +130,8 @@ def _peaks(volumes: Volumes, spread: Nuisance, rng: np.random.Generator) -> Floa
     for column, phase in enumerate(CRYSTALLINE):
         table = powder_lines(structure(phase), CANONICAL_WAVELENGTH)
         owner = np.flatnonzero(strength[:, column] > 0)
-        sizes = np.exp(rng.uniform(*np.log(_SIZE_FWHM[phase]), owner.size))
+        narrow, wide = np.log(_SIZE_FWHM[phase])
+        sizes = np.exp(rng.uniform(float(narrow), float(wide), owner.size))
         d, area = table.d_spacing, table.intensity / 100.0
         grainy = rng.normal(0.0, _COARSE_TEXTURE.get(phase, 0.0), (owner.size, area.size))
         area = area * np.exp(grainy)

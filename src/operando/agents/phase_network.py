@@ -68,7 +68,8 @@ class Ensemble:
         """Rebuild from the arrays of :meth:`arrays`."""
         members: list[tuple[tuple[FloatArray, FloatArray], ...]] = []
         while f"{prefix}.{len(members)}.0.weights" in arrays:
-            i, layers = len(members), []
+            i = len(members)
+            layers: list[tuple[FloatArray, FloatArray]] = []
             while f"{prefix}.{i}.{len(layers)}.weights" in arrays:
                 j = len(layers)
                 weights = np.asarray(arrays[f"{prefix}.{i}.{j}.weights"], dtype=np.float32)

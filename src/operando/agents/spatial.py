@@ -123,7 +123,8 @@ def _neighbours(
         axis=-1,
     )
     # The share of the whole map stands in as a fiftieth of a full neighbourhood.
-    return np.asarray((near + 0.02 * expit(share)) / (weight + 0.02)[..., None])
+    everywhere = 1.0 / (1.0 + np.exp(-share))
+    return np.asarray((near + 0.02 * everywhere) / (weight + 0.02)[..., None])
 
 
 def _logistic_fit(rows: Floats, target: Floats, ridge: float) -> Floats:

@@ -39,7 +39,7 @@ _APART = 5  # paired bins between two separate left-over peaks (0.6°)
 def _paired(columns: NDArray[np.float64] | FloatArray) -> NDArray[np.float64]:
     """Sum neighbouring bins along the first axis, (487, m) to (243, m)."""
     even = columns[: columns.shape[0] // _PAIR * _PAIR]
-    return even.reshape(-1, _PAIR, *columns.shape[1:]).sum(axis=1)
+    return np.asarray(even.reshape(-1, _PAIR, *columns.shape[1:]).sum(axis=1))
 
 
 @cache
@@ -60,7 +60,7 @@ def _explained_basis(code: int) -> NDArray[np.float64]:
 
 @cache
 def _search_filters(code: int) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Build filters blind to all that is explained, (243, m), and the paired bins they look at (m,)."""
+    """Build filters blind to all that is explained, (243, m), and the bins they look at (m,)."""
     trial = _paired(np.stack([gaussian_bins(c, _SEARCH_FWHM) for c in _paired_centers()], axis=1))
     trial /= np.linalg.norm(trial, axis=0)
     basis = _explained_basis(code)
