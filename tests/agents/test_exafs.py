@@ -275,7 +275,7 @@ def test_chi_agrees_with_larch(larch, spectra, name):
     assert np.abs(off).max() < 0.003
     assert np.sqrt(np.mean(off**2)) < 0.01 * np.sqrt(np.mean((ours.k * ours.chi)[used] ** 2))
     larch.xftf(
-        ours.k, ours.chi, group=group, kmin=2, kmax=11.5, dk=1, window="hanning", kweight=2,
+        ours.k, ours.chi, group=group, kmin=2, kmax=11.5, dk=1, window="hanning", kweight=3,
         rmax_out=6,
     )  # fmt: skip
     r, chi_r = fourier_transform(ours, r_max=6.0)
@@ -321,7 +321,7 @@ def test_distances_agree_with_larch(larch, spectra, tmp_path, name, paths, r_ran
         variables = {"deltar": f"dr_{path}", "sigma2": f"ss_{path}", "s02": "s02", "e0": "de0"}
         listed.append(larch.feffpath(file, label=path, **variables))
     transform = larch.feffit_transform(
-        kmin=2.0, kmax=11.5, dk=1.0, window="hanning", kweight=2, rmin=r_range[0], rmax=r_range[1]
+        kmin=2.0, kmax=11.5, dk=1.0, window="hanning", kweight=3, rmin=r_range[0], rmax=r_range[1]
     )
     data = Group(k=exafs.k, chi=exafs.chi)
     dataset = larch.feffit_dataset(data=data, transform=transform, paths=listed)
@@ -337,7 +337,7 @@ def test_distances_agree_with_larch(larch, spectra, tmp_path, name, paths, r_ran
         # Scaled by the misfit in both; ours carries the noise through the window's weights.
         assert 0.4 < ours.sd_of(f"r_{path}") / found.stderr < 2.5
     assert ours["amplitude"] == pytest.approx(theirs.params["s02"].value, rel=0.03)
-    assert ours["e0_shift"] == pytest.approx(theirs.params["de0"].value, abs=0.2)
+    assert ours["e0_shift"] == pytest.approx(theirs.params["de0"].value, abs=0.3)
 
 
 @pytest.mark.parametrize("one", [False, True])
