@@ -263,11 +263,10 @@ class Potentiostat(Device):  # type: ignore[misc]
 
     def _look(self) -> None:
         snapshot = self.refresh()
-        with self._lock:
-            over = snapshot["state"] != "running" and snapshot["run"] == self._run
-        if over:
-            kind = FAULTS.get(snapshot["error"])
-            self._end(None if kind is None else kind(snapshot["message"]))
+        with self._lock:  # one piece: the next technique may be started from another thread
+            if snapshot["state"] != "running" and snapshot["run"] == self._run:
+                kind = FAULTS.get(snapshot["error"])
+                self._end(None if kind is None else kind(snapshot["message"]))
 
     def _end(self, error: Exception | None) -> None:
         with self._lock:

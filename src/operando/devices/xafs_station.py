@@ -213,7 +213,12 @@ def battery_station(
     )
     mono = Monochromator("", name="mono", clock=clock)
     shutter = Shutter("", name="shutter", clock=clock)
-    common = {"beamline": beamline, "mono": mono, "shutter": shutter, "clock": clock}
+    common: dict[str, Any] = {
+        "beamline": beamline,
+        "mono": mono,
+        "shutter": shutter,
+        "clock": clock,
+    }
     scans = {
         name: QuickScan("", name=name, grid=EdgeGrid(elements), duration=scan_s, **common)
         for name, elements in SCANS.items()

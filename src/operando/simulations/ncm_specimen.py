@@ -204,7 +204,8 @@ def structure(soc: float, dose_mgy: float = 0.0) -> Structure:
             distance[metal, shell], sigma2[metal, shell] = float(mean[k]), float(spread[k])
     inside = min(max(seen, _C_AXIS[0][0]), _C_AXIS[-1][0])
     c_axis = 14.23 + (float(_C_CURVE(inside)) + 0.6) * (14.45 - 14.23) / 1.7
-    strain = float(np.interp(seen, *zip(*_STRAIN, strict=True)))
+    knots, widths = zip(*_STRAIN, strict=True)
+    strain = float(np.interp(seen, knots, widths))
     return Structure(
         MappingProxyType(share),
         MappingProxyType(distance),

@@ -159,7 +159,7 @@ class XafsBeamline:
             jitter = self.settings.jitter_ev * self._rng.standard_normal()
             shift = self.drift(time) + jitter + offset
             sample, foil = self._absorption(np.asarray(energy, dtype=np.float64), shift)
-            when = time + dwell * np.arange(len(energy))
+            when: Floats = time + dwell * np.arange(len(energy), dtype=np.float64)
             photons = self.settings.flux * flux * dwell * self._beam.at(when)
             i0 = self._count(photons * _CHAMBERS[0], dwell, 0)
             photons = photons * (1.0 - _CHAMBERS[0]) * np.exp(-sample)
@@ -216,11 +216,12 @@ class XafsBeamline:
             level = self.settings.flux / 1.0e10 * flux * exposure
             expected = level * (_PEAK_RATE * profile + _BACKGROUND * slope)
             self._dose += self.dose_rate * flux * exposure
-            return self._rng.poisson(np.maximum(expected, 0.0)).astype(np.float64)
+            counts = self._rng.poisson(np.maximum(expected, 0.0))
+        return np.asarray(counts, dtype=np.float64)
 
     def _absorption(self, energy: Floats, shift: float) -> tuple[Floats, Floats]:
         """Absorption of cell and foils at the true energies."""
-        true = energy + shift
+        true: Floats = energy + shift
         seen = structure(self._soc(), self._dose)
         sample = _MATRIX * (true / 8000.0) ** -2.9
         foil = np.full_like(true, 0.05)
