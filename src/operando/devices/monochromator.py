@@ -52,7 +52,7 @@ class Monochromator(Device):  # type: ignore[misc]
     >>> from operando.simulations.clock import Clock
     >>> mono = Monochromator("", name="mono", clock=Clock(math.inf))
     >>> mono.set(8333.0).success, round(mono.bragg.get(), 3)
-    (True, 13.721)
+    (True, 13.725)
     """
 
     bragg = Component(BraggAngle, value=0.0, units="deg", writable=False, kind="normal")
