@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from operando.agents.patterns import PowderPatterns
-from operando.agents.phase_features import FloatArray, features, to_canonical
+from operando.agents.patterns import FloatArray, PowderPatterns
+from operando.agents.phase_features import features, to_canonical
 from operando.agents.phase_network import Ensemble
 from operando.agents.unknown import RESIDUAL_FEATURES, residual_features
 from operando.errors import BadInput

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from operando.agents.phase_features import (
+from operando.agents.patterns import FloatArray
+from operando.agents.phase_lines import (
     CANONICAL_EDGES,
     CANONICAL_TWO_THETA,
     CANONICAL_WAVELENGTH,
-    FloatArray,
 )
 from operando.physics.crystals import STRUCTURES, structure
 from operando.physics.phases import CRYSTALLINE

@@ -7,57 +7,30 @@ exposure or wavelength land in the same space once they stand on the canonical a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operando.agents.patterns import PowderPatterns
+from operando.agents.patterns import FloatArray, PowderPatterns
+from operando.agents.phase_lines import (
+    CANONICAL_EDGES,
+    CANONICAL_TWO_THETA,
+    CANONICAL_WAVELENGTH,
+    FILTER_WIDTHS,
+    gaussian_bins,
+    pure_areas,
+    reference_lines,
+    strongest_lines,
+)
 from operando.errors import BadInput
-from operando.physics.constants import wavelength_from_energy
-from operando.physics.crystals import structure
 from operando.physics.phases import CRYSTALLINE
-from operando.physics.powder import powder_lines
-
-FloatArray = NDArray[np.float32]
-
-#: Axis that all patterns are brought to: 2θ in degrees at 10 keV, what a PILATUS 100K at
-#: 153 mm centred on 25° sees (design figures: 9.72–40.28°, one bin a pixel).
-CANONICAL_EDGES = np.linspace(9.72, 40.28, 488)
-CANONICAL_TWO_THETA = 0.5 * (CANONICAL_EDGES[1:] + CANONICAL_EDGES[:-1])
-CANONICAL_WAVELENGTH = wavelength_from_energy(10.0)
 
 #: Relative error of any line-shape model; keeps the significance of strong lines finite.
 MODEL_ERROR = 0.03
-#: Full widths at half maximum of the matched filters, degrees.
-FILTER_WIDTHS = (0.14, 0.40)
-#: Lines weaker than this (strongest = 100) carry no filter.
-MIN_INTENSITY = 8.0
-
-_FWHM_TO_SIGMA = 1.0 / 2.354820045
 _SUB_BLOCK = 5  # bins averaged before the lower envelope is taken
 _GROUP = 8  # sub-blocks in one background feature
 _LEVEL = 146  # rank of the bin that stands for the background's level, of 487: the 30th per cent
-
-
-@dataclass(frozen=True)
-class Line:
-    """One reference line, or several that no filter could tell apart.
-
-    Parameters
-    ----------
-    phase : str
-        Label of the phase.
-    two_theta : float
-        Position on the canonical axis, degrees.
-    intensity : float
-        Relative to the strongest line of the phase in range (= 100).
-    """
-
-    phase: str
-    two_theta: float
-    intensity: float
 
 
 def to_canonical(patterns: PowderPatterns) -> PowderPatterns:
@@ -93,57 +66,6 @@ def to_canonical(patterns: PowderPatterns) -> PowderPatterns:
             "quarter of 1.80-7.32 Å is needed to tell the phases"
         )
     return canonical
-
-
-@cache
-def reference_lines(min_intensity: float = MIN_INTENSITY) -> tuple[Line, ...]:
-    """Lines of the six listed crystalline phases on the canonical axis.
-
-    Parameters
-    ----------
-    min_intensity : float
-        Weakest line kept, relative to the phase's strongest in range (= 100).
-
-    Returns
-    -------
-    tuple of Line
-        Ordered by phase (as in ``CRYSTALLINE``), then by 2θ. Lines closer than the narrow
-        filter's half width are merged at their intensity-weighted centre.
-    """
-    lines: list[Line] = []
-    for phase in CRYSTALLINE:
-        table = powder_lines(structure(phase), CANONICAL_WAVELENGTH)
-        two_theta = table.two_theta(CANONICAL_WAVELENGTH)
-        # A line just off the edge still shows half its profile.
-        seen = (two_theta > CANONICAL_EDGES[0]) & (two_theta < CANONICAL_EDGES[-1] + 0.15)
-        position, intensity = two_theta[seen], table.intensity[seen]
-        position, intensity = _merge_close(position, intensity, 0.5 * FILTER_WIDTHS[0])
-        intensity = 100.0 * intensity / intensity.max()
-        lines.extend(
-            Line(phase, float(x), float(i))
-            for x, i in zip(position, intensity, strict=True)
-            if i >= min_intensity
-        )
-    return tuple(lines)
-
-
-def _merge_close(
-    position: NDArray[np.float64], intensity: NDArray[np.float64], distance: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Merge neighbours closer than `distance` at their intensity-weighted centre."""
-    order = np.argsort(position)
-    position, intensity = position[order], intensity[order]
-    group = np.concatenate([[0], np.cumsum(np.diff(position) > distance)])
-    total = np.bincount(group, weights=intensity)
-    return np.bincount(group, weights=intensity * position) / total, total
-
-
-def gaussian_bins(center: float, fwhm: float) -> NDArray[np.float64]:
-    """Area-normalised Gaussian on the canonical bins, shape (487,)."""
-    x = (CANONICAL_TWO_THETA - center) / (fwhm * _FWHM_TO_SIGMA)
-    profile = np.exp(-0.5 * x * x)
-    total = profile.sum()
-    return profile / total if total > 0 else profile
 
 
 def _local_filter(center: float, fwhm: float) -> NDArray[np.float64]:
@@ -251,43 +173,12 @@ def _background_shape(intensity: FloatArray, variance: FloatArray) -> FloatArray
     return np.concatenate([low, high], axis=1)
 
 
-@cache
-def _strongest_lines() -> NDArray[np.int64]:
-    """Index of each phase's strongest line among the reference lines, (6,)."""
-    lines = reference_lines()
-    return np.array(
-        [
-            max(
-                (i for i, line in enumerate(lines) if line.phase == p),
-                key=lambda i: lines[i].intensity,
-            )
-            for p in CRYSTALLINE
-        ]
-    )
-
-
-@cache
-def _visible_share() -> tuple[FloatArray, FloatArray]:
-    """Give pure phases' areas of all fitted lines, and of the strongest, (6,) each."""
-    total, strongest = [], []
-    for phase in CRYSTALLINE:
-        table = powder_lines(structure(phase), CANONICAL_WAVELENGTH)
-        two_theta = table.two_theta(CANONICAL_WAVELENGTH)
-        seen = (two_theta > CANONICAL_EDGES[0]) & (two_theta < CANONICAL_EDGES[-1])
-        unit = table.scale / 100.0
-        strongest.append(unit * table.intensity[seen].max())
-        fitted = [line.intensity for line in reference_lines() if line.phase == phase]
-        total.append(strongest[-1] * sum(fitted) / 100.0)
-    magnetite = CRYSTALLINE.index("fe3o4")
-    scale = strongest[magnetite]
-    return np.asarray(total, np.float32) / scale, np.asarray(strongest, np.float32) / scale
-
-
 def _shares(volume: FloatArray, sd: FloatArray) -> FloatArray:
     """Share of each phase of all that is crystalline, damped where all is noise, (n, 6)."""
     positive = np.maximum(volume, 0.0)
     noise = sd.mean(axis=1, keepdims=True)
-    return np.sqrt(positive / (positive.sum(axis=1, keepdims=True) + noise + 1e-20))
+    share = positive / (positive.sum(axis=1, keepdims=True) + noise + 1e-20)
+    return np.asarray(np.sqrt(share), dtype=np.float32)
 
 
 def features(patterns: PowderPatterns) -> FloatArray:
@@ -314,9 +205,9 @@ def features(patterns: PowderPatterns) -> FloatArray:
     strongest = np.maximum((wide - wide_sd).max(axis=1, keepdims=True), 0.0)
     ratio = np.clip(wide / (strongest + 3.0 * wide_sd), -0.5, 1.0)
     whole, whole_sd = significance(intensity, variance, _phase_fit())
-    first = wide[:, _strongest_lines()] / _visible_share()[1]
+    first = wide[:, strongest_lines()] / pure_areas()[1]
     share = np.concatenate(
-        [_shares(whole / _visible_share()[0], whole_sd), _shares(first, wide_sd[:, :1])], axis=1
+        [_shares(whole / pure_areas()[0], whole_sd), _shares(first, wide_sd[:, :1])], axis=1
     )
     shape = _background_shape(intensity, variance)
     total = np.log10(1.0 + np.abs(intensity.mean(axis=1)) / np.sqrt(variance.mean(axis=1)))

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from operando.agents.patterns import FloatArray
 from operando.agents.phase_classifier import (
     PhaseClassifier,
     decode,
     identity_calibration,
     second_stage_features,
 )
-from operando.agents.phase_features import FloatArray, features, to_canonical
+from operando.agents.phase_features import features, to_canonical
 from operando.agents.phase_network import train_ensemble
 from operando.agents.phase_training import TrainingConfig, synthetic_patterns
 from operando.agents.unknown import RESIDUAL_FEATURES

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from operando.agents.phase_features import FloatArray
+from operando.agents.patterns import FloatArray
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from operando.agents.patterns import PowderPatterns
 from operando.agents.phase_drawing import Nuisance, Volumes, draw_brightness, draw_expected
-from operando.agents.phase_features import CANONICAL_TWO_THETA, CANONICAL_WAVELENGTH
+from operando.agents.phase_lines import CANONICAL_TWO_THETA, CANONICAL_WAVELENGTH
 from operando.physics.phases import CRYSTALLINE, LABELS
 
 #: A phase holds when it takes at least this share of the illuminated volume; less is a trace,

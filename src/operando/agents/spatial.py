@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate
 
+from operando.agents.patterns import FloatArray
 from operando.agents.phase_classifier import expit
-from operando.agents.phase_features import FloatArray
 
 _FEWEST = 40  # measured points below which there is no map to learn from yet
 _CLIP = 6.0  # largest logit of a neighbourhood

@@ -15,16 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from operando.agents.patterns import PowderPatterns
-from operando.agents.phase_features import (
-    CANONICAL_TWO_THETA,
-    FloatArray,
-    background_basis,
-    effective_variance,
-    gaussian_bins,
-    reference_lines,
-    significance,
-)
+from operando.agents.patterns import FloatArray, PowderPatterns
+from operando.agents.phase_features import background_basis, effective_variance, significance
+from operando.agents.phase_lines import CANONICAL_TWO_THETA, gaussian_bins, reference_lines
 from operando.physics.phases import CRYSTALLINE
 
 #: Names of the columns of :func:`residual_features`.
