@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.agents.patterns import FloatArray
 from operando.errors import AgentError
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operando.agents.base import DocumentWorker
+from operando.agents.map_answer import MapAnswer
+from operando.agents.map_checkpoint import AgentState, read_checkpoint, write_checkpoint
 from operando.agents.map_documents import MapDocuments
-from operando.agents.map_state import FloatArray, MapGrid, MapMemory
-from operando.agents.patterns import PowderPatterns
-from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels, decode, expit
+from operando.agents.map_state import MapMemory
+from operando.agents.patterns import FloatArray, PowderPatterns
+from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels
 from operando.agents.spatial import SpatialPrior
 from operando.errors import AgentError, BadInput
 from operando.physics.phases import LABELS
@@ -54,40 +55,6 @@ class MappingConfig:
             return cls(spatial=SpatialPrior(**values.get("spatial", {})), **rest)
         except TypeError as error:
             raise BadInput(f"no such setting of the mapping agent: {error}") from error
-
-
-@dataclass(frozen=True)
-class MapAnswer:
-    """The agent's current answer for every point of the grid (ny, nx).
-
-    Parameters
-    ----------
-    logit_alone, logit : ndarray of float32, (ny, nx, 9)
-        Log odds from each point's own pattern, and with its neighbours'.
-    measured : ndarray of bool, (ny, nx)
-    unknown_score : ndarray of float32, (ny, nx)
-    """
-
-    logit_alone: FloatArray
-    logit: FloatArray
-    measured: NDArray[np.bool_]
-    unknown_score: FloatArray
-
-    @property
-    def probability(self) -> FloatArray:
-        """Probability of each label, (ny, nx, 9)."""
-        return expit(self.logit)
-
-    @property
-    def present(self) -> NDArray[np.bool_]:
-        """Most probable label set of each point, (ny, nx, 9)."""
-        return decode(self.logit.reshape(-1, len(LABELS))).reshape(self.logit.shape)
-
-    @property
-    def confidence(self) -> FloatArray:
-        """Probability that all nine labels of a point are right, (ny, nx)."""
-        probability = self.probability
-        return np.asarray(np.maximum(probability, 1.0 - probability).prod(axis=-1))
 
 
 class PhaseMappingAgent:
@@ -213,7 +180,7 @@ class PhaseMappingAgent:
         -------
         sequence of mapping
             Keys ``_id``, ``point`` (``iy * nx + ix``), ``stage_x``, ``stage_y`` (µm),
-            ``acquisition`` (probability that some label is wrong), ``probability`` (nine
+            ``acquisition`` (chance that its least certain label is wrong), ``probability`` (nine
             floats), ``model_version``, ``think_time`` (s, shared by the batch).
         """
         begin = time.perf_counter()
@@ -221,7 +188,7 @@ class PhaseMappingAgent:
         if self.answer_when_first_asked is None:
             self.answer_when_first_asked = answer
         grid = self._memory().grid
-        acquisition = 1.0 - answer.confidence.ravel().astype(np.float64)
+        acquisition = answer.uncertainty.ravel().astype(np.float64)
         acquisition[list(self._suggested)] = -1.0
         # A stable sort, so that ties fall the same way in a replay.
         order = np.argsort(-acquisition, kind="stable")[: num_points or 1]
@@ -282,39 +249,19 @@ class PhaseMappingAgent:
         """
         if self.checkpoint_path is None:
             raise AgentError(f"agent {self.name} has no checkpoint_path")
-        memory = self._memory()
-        header = {"spec": self.spec(), "grid": asdict(memory.grid), "next_id": self._next_id}
-        np.savez_compressed(
-            self.checkpoint_path,
-            header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-            two_theta=memory.two_theta,
-            wavelength=np.array(memory.wavelength),
-            intensity=memory.intensity,
-            variance=memory.variance,
-            exposure_s=memory.exposure_s,
-            visits=memory.visits,
-            suggested=np.array(sorted(self._suggested), dtype=np.int64),
-        )
+        state = AgentState(self._memory(), self._suggested, self._next_id)
+        write_checkpoint(self.checkpoint_path, self.spec(), state)
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> PhaseMappingAgent:
         """Rebuild an agent from the file of :meth:`checkpoint`."""
-        with np.load(path, allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes().decode())
-            agent = cls(
-                MappingConfig.from_mapping(header["spec"]["config"]),
-                name=header["spec"]["name"],
-                checkpoint_path=path,
-            )
-            grid = MapGrid(**{k: tuple(v) for k, v in header["grid"].items()})
-            memory = MapMemory(grid, arrays["two_theta"], float(arrays["wavelength"]))
-            memory.intensity[:] = arrays["intensity"]
-            memory.variance[:] = arrays["variance"]
-            memory.exposure_s[:] = arrays["exposure_s"]
-            memory.visits[:] = arrays["visits"]
-            agent._documents.memory = memory
-            agent._suggested = {int(i) for i in arrays["suggested"]}
-            agent._next_id = int(header["next_id"])
+        spec, state = read_checkpoint(path)
+        agent = cls(
+            MappingConfig.from_mapping(spec["config"]), name=spec["name"], checkpoint_path=path
+        )
+        agent._documents.memory = state.memory
+        agent._suggested = state.suggested
+        agent._next_id = state.next_id
         return agent
 
     def memory(self) -> MapMemory:

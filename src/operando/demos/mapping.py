@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from operando.agents.map_answer import MapAnswer
 from operando.agents.phase_classifier import decode, expit
-from operando.agents.phase_mapping import MapAnswer, PhaseMappingAgent
+from operando.agents.phase_mapping import PhaseMappingAgent
 from operando.errors import BadInput
 from operando.figures.mapping import MapPicture, draw_map
 from operando.physics.phases import DISPLAY_NAMES, LABELS

@@ -1,0 +1,82 @@
+"""The mapping agent's state as a file of plain arrays: data, never code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from operando.agents.map_state import MapGrid, MapMemory
+from operando.errors import BadInput
+
+
+@dataclass
+class AgentState:
+    """What a mapping agent has to remember besides its settings.
+
+    Parameters
+    ----------
+    memory : MapMemory
+    suggested : set of int
+        Points that have been suggested.
+    next_id : int
+        Number of suggestions made.
+    """
+
+    memory: MapMemory
+    suggested: set[int]
+    next_id: int
+
+
+def write_checkpoint(path: Path, spec: Mapping[str, Any], state: AgentState) -> None:
+    """Write an npz file that :func:`read_checkpoint` understands.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced as a whole, so that a process that dies here leaves the old file.
+    spec : mapping
+        What a start document says of the agent.
+    state : AgentState
+    """
+    memory = state.memory
+    header = {"spec": dict(spec), "grid": asdict(memory.grid), "next_id": state.next_id}
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+            two_theta=memory.two_theta,
+            wavelength=np.array(memory.wavelength),
+            intensity=memory.intensity,
+            variance=memory.variance,
+            exposure_s=memory.exposure_s,
+            visits=memory.visits,
+            suggested=np.array(sorted(state.suggested), dtype=np.int64),
+        )
+    partial.replace(path)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], AgentState]:
+    """Read what :func:`write_checkpoint` wrote: the agent's description and its state.
+
+    Raises
+    ------
+    BadInput
+        If the file is absent or no checkpoint of a mapping agent.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            header = json.loads(arrays["header"].tobytes().decode())
+            grid = MapGrid(**{key: tuple(value) for key, value in header["grid"].items()})
+            memory = MapMemory(grid, arrays["two_theta"], float(arrays["wavelength"]))
+            for name in ("intensity", "variance", "exposure_s", "visits"):
+                getattr(memory, name)[:] = arrays[name]
+            suggested = {int(point) for point in arrays["suggested"]}
+            return header["spec"], AgentState(memory, suggested, int(header["next_id"]))
+    except (OSError, KeyError, ValueError) as error:
+        raise BadInput(f"{path} is no checkpoint of a mapping agent: {error}") from error
