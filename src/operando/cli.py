@@ -58,6 +58,8 @@ def main() -> None:
     except Exception as error:
         # click's own usage errors carry their status and a message that names the option.
         if hasattr(error, "format_message"):
+            if not error.format_message():  # a bare command group has printed its help
+                sys.exit(getattr(error, "exit_code", 2))
             _fail(error.format_message(), getattr(error, "exit_code", 2))
         raise
 

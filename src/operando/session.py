@@ -73,6 +73,8 @@ def mapping_session(
     seed: int,
     speed: float,
     store: str,
+    shape: tuple[int, int] = (95, 80),
+    step_um: float = 2.0,
     console: Console | None = None,
 ) -> Iterator[Session]:
     """Open the simulated mapping station with a store behind it.
@@ -81,6 +83,8 @@ def mapping_session(
     ----------
     seed : int
         Seed of the specimen and of everything random in the instrument.
+    shape, step_um
+        Rows and columns of the section that is in the beam, and their distance in µm.
     speed : float
         Simulated seconds in a real one; infinity does not wait.
     store : str
@@ -94,7 +98,7 @@ def mapping_session(
     console = console or Console(stderr=True)
     with open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened:
         geometry = DetectorGeometry()
-        source = MapBeamline(CorrodedSteel(seed), geometry, seed)
+        source = MapBeamline(CorrodedSteel(seed, shape, step_um), geometry, seed)
         station = simulated_mapping_station(source, Clock(speed), opened.frames_dir, geometry)
         engine = RunEngine({}, call_returns_result=False)
         engine.subscribe(opened.writer())

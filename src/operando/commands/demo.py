@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from operando.commands.options import Json, Speed, Store, console, parse_speed, print_json
+from operando.commands.options import (
+    Json,
+    Speed,
+    Store,
+    console,
+    parse_shape,
+    parse_speed,
+    print_json,
+)
 
 app = typer.Typer(
     help="Run a whole loop on the simulated station: measure, decide, store, draw.",
@@ -26,6 +34,9 @@ def _demo() -> None:
 def mapping(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the specimen and of the noise.")] = 7,
     speed: Speed = "max",
+    shape: Annotated[str, typer.Option(help="Rows x columns of the map.")] = "95x80",
+    step: Annotated[float, typer.Option(help="Distance between points, µm.")] = 2.0,
+    dwell: Annotated[float, typer.Option(help="Mean exposure a point, s.")] = 0.05,
     out: Out = Path("operando-out"),
     store: Store = None,
     as_json: Json = False,
@@ -37,7 +48,15 @@ def mapping(
     """
     from operando.demos.mapping import MappingDemo, run_mapping_demo, summary_table
 
-    settings = MappingDemo(seed=seed, speed=parse_speed(speed), out=out, store=store)
+    settings = MappingDemo(
+        seed=seed,
+        speed=parse_speed(speed),
+        out=out,
+        store=store,
+        shape=parse_shape(shape),
+        step_um=step,
+        dwell_s=dwell,
+    )
     result = run_mapping_demo(settings, console())
     console().print(summary_table(result))
     if as_json:

@@ -73,3 +73,23 @@ def parse_speed(text: str) -> float:
     if not speed > 0:
         raise BadInput(f"--speed is {text!r}; a number above 0 or 'max' is needed")
     return speed
+
+
+def parse_shape(text: str) -> tuple[int, int]:
+    """Read ``--shape``: rows and columns with an x between.
+
+    Raises
+    ------
+    BadInput
+        If it is not that.
+
+    Examples
+    --------
+    >>> parse_shape("95x80")
+    (95, 80)
+    """
+    try:
+        rows, columns = (int(part) for part in text.lower().replace("×", "x").split("x"))
+    except ValueError:
+        raise BadInput(f"--shape is {text!r}; rows and columns like 95x80 are needed") from None
+    return rows, columns

@@ -63,6 +63,13 @@ class MappingDemo:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise BadInput(f"--seed is {self.seed}; 0 or more is needed")
+        if min(self.shape) < 2 or not self.step_um > 0:
+            raise BadInput(
+                f"a map of {self.shape[0]} x {self.shape[1]} points, {self.step_um} µm apart, is "
+                "none: 2 x 2 points and a step above 0 are needed"
+            )
+        if not self.dwell_s > 0:
+            raise BadInput(f"--dwell is {self.dwell_s} s; it must be above 0")
 
     @property
     def points(self) -> int:
@@ -97,7 +104,12 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
     begin = time.perf_counter()
     store = settings.store or default_store(settings.out)
     with mapping_session(
-        seed=settings.seed, speed=settings.speed, store=store, console=console
+        seed=settings.seed,
+        speed=settings.speed,
+        store=store,
+        shape=settings.shape,
+        step_um=settings.step_um,
+        console=console,
     ) as session:
         raster_uid, raster, _ = _measure_raster(session, settings)
         uid, agent, before = _measure_two_pass(session, settings)
@@ -105,7 +117,7 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         memory = agent.memory()
         agent.close()
     # Only now, with everything measured and decided, is truth looked at.
-    truth = CorrodedSteel(settings.seed).truth()
+    truth = CorrodedSteel(settings.seed, settings.shape, settings.step_um).truth()
     picture = MapPicture(
         probability=answer.probability,
         present=answer.present,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -109,15 +110,15 @@ def draw_beam(picture: MapPicture, path: Path) -> Path:
     """Where and how often the beam went, and for how long."""
     with figure(path, (8.4, 4.8)) as fig:
         left, right = fig.subplots(1, 2)
-        most = int(max(picture.visits.max(), 1))
+        least, most = int(picture.visits.min()), int(picture.visits.max())
         image = left.imshow(
             picture.visits,
-            cmap="cividis",
-            vmin=-0.5,
+            cmap=colormaps["cividis"].resampled(most - least + 1),
+            vmin=least - 0.5,
             vmax=most + 0.5,
             extent=picture.extent_um,
         )
-        fig.colorbar(image, ax=left, ticks=range(most + 1), shrink=0.7, label="exposures")
+        fig.colorbar(image, ax=left, ticks=range(least, most + 1), shrink=0.7, label="exposures")
         map_axes(left, "visits")
         image = right.imshow(1e3 * picture.exposure_s, cmap="cividis", extent=picture.extent_um)
         fig.colorbar(image, ax=right, shrink=0.7, label="ms")
