@@ -101,6 +101,8 @@ def mapping_session(
         source = MapBeamline(CorrodedSteel(seed, shape, step_um), geometry, seed)
         station = simulated_mapping_station(source, Clock(speed), opened.frames_dir, geometry)
         engine = RunEngine({}, call_returns_result=False)
+        # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
+        logging.getLogger("bluesky").addHandler(logging.NullHandler())
         engine.subscribe(opened.writer())
         yield Session(engine, station, opened, console)
 

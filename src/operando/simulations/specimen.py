@@ -31,6 +31,9 @@ MIN_SILENT_METAL: Final = 0.30
 #: Grains are visible if their spots bring this many photons a second at the nominal flux.
 VISIBLE_RATE: Final = 200.0
 
+#: Largest section, µm²: a gigabyte of voxels and fields.
+LARGEST_UM2: Final = 1_000_000
+
 _METALS = ("fe_bcc", "fe_fcc")
 
 
@@ -106,6 +109,12 @@ class CorrodedSteel:
     ) -> None:
         if min(shape) < 2 or not step_um > 0:
             raise BadInput(f"a section needs 2 x 2 points and a step, got {shape} and {step_um}")
+        height, width = (round((n - 1) * step_um) for n in shape)
+        if height * width > LARGEST_UM2:
+            raise BadInput(
+                f"a section of {height} x {width} µm is too large to draw; up to "
+                f"{LARGEST_UM2:,} µm² is possible"
+            )
         self.seed, self.shape, self.step_um = seed, shape, step_um
         self.geometry = DetectorGeometry() if geometry is None else geometry
         self.energy_kev = energy_kev
@@ -267,4 +276,4 @@ def _collect(
     key = (point * n_grains + grain)[metal]
     pairs, inverse = np.unique(key, return_inverse=True)
     share = np.bincount(inverse, weight[metal], pairs.size)
-    return pairs // n_grains, pairs % n_grains, share
+    return pairs // n_grains, pairs % n_grains, np.asarray(share, dtype=np.float64)
