@@ -2,11 +2,13 @@ import math
 
 import numpy as np
 import pytest
+from bluesky import RunEngine
 
 from operando.devices.monochromator import Monochromator
 from operando.devices.quick_scan import EdgeGrid
 from operando.devices.xafs_station import simulated_battery_station
 from operando.errors import BadInput, DeviceError, LimitError
+from operando.plans.xafs import xafs_step
 from operando.simulations.clock import Clock
 
 
@@ -106,6 +108,24 @@ def test_a_stopped_exposure_keeps_nothing_and_can_be_repeated():
     station.xrd.trigger().wait(5)
     assert np.sum(station.xrd.read()["xrd_counts"]["value"]) > 1e4
     battery.driver.close()
+
+
+def test_a_step_scan_measures_the_edge_point_by_point(battery):
+    documents = []
+    engine = RunEngine({}, context_managers=[])
+    energies = np.arange(8320.0, 8360.0, 2.0)
+    engine(
+        xafs_step(battery.station, energies, dwell=1.0),
+        lambda name, doc: documents.append((name, doc)),
+    )
+    rows = [doc["data"] for name, doc in documents if name == "event"]
+    assert [row["mono"] for row in rows] == energies.tolist()
+    mu = np.log([(row["chambers_i0"] - 240.0) / (row["chambers_i1"] - 310.0) for row in rows])
+    assert mu[-1] - mu[0] > 0.4  # the edge step
+    assert not battery.station.shutter.is_open
+    for wrong in ([], [8330.0, 8320.0], [8330.0, 8330.0], [100.0, 8330.0]):
+        with pytest.raises(BadInput):
+            engine(xafs_step(battery.station, wrong))
 
 
 def test_the_same_seed_gives_the_same_counts():

@@ -12,6 +12,7 @@ from ophyd import Device
 from operando.devices.cell_faults import CellLimits
 from operando.devices.driver_port import DriverPort, Recording
 from operando.devices.monochromator import Monochromator
+from operando.devices.point_chambers import PointChambers
 from operando.devices.potentiostat import Potentiostat
 from operando.devices.potentiostat_driver import PotentiostatDriver
 from operando.devices.quick_scan import EdgeGrid, QuickScan
@@ -84,6 +85,8 @@ class BatteryStation:
         The 003 reflection.
     scans : mapping of str to QuickScan
         Quick XAFS scans, by the stream they go to.
+    chambers : PointChambers
+        The same ion chambers, for step scans.
     dose : DoseMeter
         What the spot has absorbed.
     clock : Clock
@@ -95,6 +98,7 @@ class BatteryStation:
     shutter: Shutter
     xrd: StripDetector
     scans: Mapping[str, QuickScan]
+    chambers: PointChambers
     dose: DoseMeter
     clock: Clock
 
@@ -160,8 +164,8 @@ def simulated_battery_station(
     Returns
     -------
     SimulatedBattery
-        With the devices ``cell``, ``mono``, ``shutter``, ``xrd``, ``xafs_ni_co``, ``xafs_mn``
-        and ``dose``.
+        With the devices ``cell``, ``mono``, ``shutter``, ``xrd``, ``xafs_ni_co``, ``xafs_mn``,
+        ``chambers`` and ``dose``.
     """
     electrode = electrode or Electrode()
     model = cell or EquivalentCircuit(electrode, soc=soc)
@@ -223,6 +227,13 @@ def battery_station(
         name: QuickScan("", name=name, grid=EdgeGrid(elements), duration=scan_s, **common)
         for name, elements in SCANS.items()
     }
-    xrd = StripDetector("", name="xrd", **common)
-    dose = DoseMeter("", name="dose", beamline=beamline, clock=clock)
-    return BatteryStation(potentiostat, mono, shutter, xrd, MappingProxyType(scans), dose, clock)
+    return BatteryStation(
+        cell=potentiostat,
+        mono=mono,
+        shutter=shutter,
+        xrd=StripDetector("", name="xrd", **common),
+        scans=MappingProxyType(scans),
+        chambers=PointChambers("", name="chambers", **common),
+        dose=DoseMeter("", name="dose", beamline=beamline, clock=clock),
+        clock=clock,
+    )

@@ -97,7 +97,7 @@ class XafsBeamline:
         self._phases = waves.uniform(0.0, 2.0 * np.pi, 3)
         self._rng = np.random.default_rng(noise)
         self._beam = BeamIntensity(beam)
-        self._dose = 0.0
+        self._dose = self._jitter = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -126,7 +126,14 @@ class XafsBeamline:
         return float(self.settings.drift_ev * (waves.sum() - np.sin(self._phases).sum()) / 1.7)
 
     def scan(
-        self, energy: Floats, dwell: float, time: float, *, offset: float = 0.0, flux: float = 1.0
+        self,
+        energy: Floats,
+        dwell: float,
+        time: float,
+        *,
+        offset: float = 0.0,
+        flux: float = 1.0,
+        fresh: bool = True,
     ) -> tuple[Floats, Floats, Floats]:
         """Count through a scan.
 
@@ -142,6 +149,8 @@ class XafsBeamline:
             What the monochromator's mechanics are off by, eV.
         flux : float
             Flux over the nominal one; 0 behind a closed shutter.
+        fresh : bool
+            Whether a scan begins; if not, these are further points of the last one.
 
         Returns
         -------
@@ -156,8 +165,9 @@ class XafsBeamline:
         if not dwell > 0:
             raise BadInput(f"counting takes more than 0 s, got {dwell!r}")
         with self._lock:
-            jitter = self.settings.jitter_ev * self._rng.standard_normal()
-            shift = self.drift(time) + jitter + offset
+            if fresh:
+                self._jitter = self.settings.jitter_ev * float(self._rng.standard_normal())
+            shift = self.drift(time) + self._jitter + offset
             sample, foil = self._absorption(np.asarray(energy, dtype=np.float64), shift)
             when: Floats = time + dwell * np.arange(len(energy), dtype=np.float64)
             photons = self.settings.flux * flux * dwell * self._beam.at(when)
