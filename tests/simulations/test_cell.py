@@ -6,6 +6,7 @@ import pytest
 from operando.errors import BadInput
 from operando.simulations.cell import CellModel, Electrode, open_circuit_voltage
 from operando.simulations.cell_circuit import CircuitParameters, EquivalentCircuit
+from operando.simulations.cell_leads import Leads
 
 
 def charge(cell, c_rate, until, dt=1.0):
@@ -99,3 +100,43 @@ def test_nonsense_is_refused(dt, current):
 def test_a_cell_without_active_material_is_refused(mass):
     with pytest.raises(BadInput):
         Electrode(mass)
+
+
+@pytest.fixture(scope="module")
+def spme():
+    pytest.importorskip("pybamm", reason="extra pybamm is not installed")
+    from operando.simulations.cell_pybamm import PybammCell
+
+    return PybammCell
+
+
+def test_the_particle_model_reaches_five_volts_where_the_circuit_does(spme):
+    cell = spme()
+    assert isinstance(cell, CellModel)
+    charge(cell, 0.5, 5.0, dt=20.0)
+    assert 1.5 < cell.soc < 1.65
+    above = cell.voltage - cell.open_circuit_voltage
+    for _ in range(30):
+        cell.step(20.0, 0.0)  # past where PyBaMM's own voltage event would stand still
+    assert abs(cell.voltage - cell.open_circuit_voltage) < 0.5 * above
+
+
+def test_a_restored_particle_model_goes_on_as_if_nothing_had_happened(spme):
+    cell = spme(soc=0.5)
+    for _ in range(20):
+        cell.step(10.0, 1e-3)
+    state = cell.state()
+    voltages = []
+    for _ in range(2):
+        cell.step(10.0, -2e-3)
+        voltages.append(cell.voltage)
+        cell.restore(state)
+    assert voltages[0] == pytest.approx(voltages[1], abs=1e-9)
+
+
+def test_the_potentiostat_drives_the_particle_model_too(spme):
+    leads = Leads(spme(soc=0.5))
+    leads.apply(0.0, 0.0)
+    measured = leads.apply(10.0, 1e-3)
+    assert measured.current == pytest.approx(1e-3, rel=1e-3)
+    assert measured.voltage > leads.cell.open_circuit_voltage
