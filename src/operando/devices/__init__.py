@@ -3,17 +3,22 @@
 from operando.devices.fly import FlyLine, SerpentineFlyer
 from operando.devices.ion_chamber import IonChamber
 from operando.devices.pilatus import Pilatus100K
+from operando.devices.potentiostat import Potentiostat
 from operando.devices.shutter import Shutter
 from operando.devices.stage import KBStage
 from operando.devices.station import Station, simulated_mapping_station
+from operando.devices.xafs_station import BatteryStation, simulated_battery_station
 
 __all__ = [
+    "BatteryStation",
     "FlyLine",
     "IonChamber",
     "KBStage",
     "Pilatus100K",
+    "Potentiostat",
     "SerpentineFlyer",
     "Shutter",
     "Station",
+    "simulated_battery_station",
     "simulated_mapping_station",
 ]
