@@ -20,27 +20,32 @@ def plan(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class MappingStation(Protocol):
-    """The roles a mapping plan needs; any object that has them will do.
+    """The roles a mapping plan needs; any object that has them will do, a frozen one as well."""
 
-    Attributes
-    ----------
-    stage : object
-        Has the movable axes ``x`` and ``y`` (um) and is readable.
-    detector : object
-        Can be triggered, read, staged and prepared with ``{"exposure": seconds}``.
-    monitor : object
-        Counts the incoming beam; can be triggered and read.
-    shutter : object
-        Can be set to "open" and "closed".
-    flyer : object
-        Can be prepared with a line, kicked off, completed and collected.
-    """
+    @property
+    def stage(self) -> Any:
+        """Has the movable axes ``x`` and ``y`` (um) and is readable."""
+        ...
 
-    stage: Any
-    detector: Any
-    monitor: Any
-    shutter: Any
-    flyer: Any
+    @property
+    def detector(self) -> Any:
+        """Can be triggered, read, staged and prepared with ``{"exposure": seconds}``."""
+        ...
+
+    @property
+    def monitor(self) -> Any:
+        """Counts the incoming beam; can be triggered and read."""
+        ...
+
+    @property
+    def shutter(self) -> Any:
+        """Can be set to "open" and "closed"."""
+        ...
+
+    @property
+    def flyer(self) -> Any:
+        """Can be prepared with a line, kicked off, completed and collected."""
+        ...
 
 
 @plan

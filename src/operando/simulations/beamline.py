@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Final, Protocol
 
@@ -24,7 +25,8 @@ _I0_NOISE = 0.001
 #: The detector's counters are 20 bits deep.
 _FULL = 2**20 - 1
 _BATCH = 64
-_BLOCK = 2**20
+#: Exposure at the nominal flux that is drawn at once, s: its photons take a few 100 MB.
+_AT_ONCE_S = 200.0
 _DEAD, _HOT = 24, 10
 
 
@@ -71,8 +73,8 @@ class MapBeamline:
     Raises
     ------
     BadInput
-        If geometry or energy are not those for which the specimen's truth holds, or the flux is
-        not positive.
+        If geometry or energy are not those for which the specimen's truth holds, the flux is not
+        positive, or the seed is negative.
 
     Notes
     -----
@@ -100,8 +102,10 @@ class MapBeamline:
             specimen.energy_kev,
         ):
             raise BadInput("beamline and specimen must agree on geometry and photon energy")
-        if not flux > 0:
+        if not 0 < flux < np.inf:
             raise BadInput(f"flux must be positive, got {flux!r}")
+        if seed < 0:
+            raise BadInput(f"a seed is 0 or more, got {seed}")
         self.specimen, self.geometry = specimen, specimen.geometry
         self.energy_kev, self.flux = specimen.energy_kev, flux
         noise, drift, textures, chamber = np.random.SeedSequence([seed, 2]).spawn(4)
@@ -149,9 +153,11 @@ class MapBeamline:
         Raises
         ------
         BadInput
-            If the exposure is not positive.
+            If the exposure is not positive, or the number negative.
         """
         _require_exposure(exposure_s)
+        if n < 0:
+            raise BadInput(f"a number of exposures is 0 or more, got {n}")
         with self._lock:
             level = self._level(self._monitored, exposure_s, n)
             self._monitored += n * exposure_s
@@ -192,21 +198,32 @@ class MapBeamline:
         Raises
         ------
         BadInput
-            If the exposure is not positive or there are not as many x as y.
+            If the exposure is not positive, there are not as many x as y, a position is not a
+            number, or threshold, beam size or flux is below 0.
         """
         _require_exposure(exposure_s)
+        if not all(0 <= value < np.inf for value in (threshold_ev, *beam_size, flux_factor)):
+            raise BadInput(
+                "threshold, beam size and flux factor are 0 or more, "
+                f"got {threshold_ev!r}, {beam_size!r} and {flux_factor!r}"
+            )
         x, y = np.atleast_1d(np.asarray(x_um, float)), np.atleast_1d(np.asarray(y_um, float))
         if x.shape != y.shape or x.ndim != 1:
             raise BadInput(f"frames need one y for each x, got shapes {x.shape} and {y.shape}")
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise BadInput("a position on the specimen is not a finite number")
         rows, columns = self._rings.shape
-        images = np.empty((x.size, rows * columns), dtype=np.int32)
+        images = np.zeros((x.size, rows * columns), dtype=np.int32)
         with self._lock:
             level = self._level(self._exposed, exposure_s, x.size)
             self._exposed += x.size * exposure_s
             seconds = exposure_s * flux_factor * level
-            for start in range(0, x.size, _BATCH):
-                part = slice(start, start + _BATCH)
-                self._expose(images[part], x[part], y[part], seconds[part], threshold_ev, beam_size)
+            batch, repeats = _portions(seconds)
+            for start in range(0, x.size, batch):
+                part = slice(start, start + batch)
+                share = seconds[part] / repeats
+                for _ in range(repeats):
+                    self._expose(images[part], x[part], y[part], share, threshold_ev, beam_size)
             images[:, self._dead] = 0
             hot = self._rng.poisson(self._hot_rate * exposure_s, (x.size, _HOT))
             images[:, self._hot] = np.minimum(hot, _FULL)
@@ -214,7 +231,8 @@ class MapBeamline:
 
     def _level(self, start: float, exposure_s: float, n: int) -> NDArray[np.float64]:
         """Flux relative to nominal in the middle of n exposures."""
-        return self.flux / NOMINAL_FLUX * self._beam.at(start + exposure_s * (np.arange(n) + 0.5))
+        middle = np.arange(n, dtype=np.float64) + 0.5
+        return self.flux / NOMINAL_FLUX * self._beam.at(start + exposure_s * middle)
 
     def _expose(
         self,
@@ -225,7 +243,7 @@ class MapBeamline:
         threshold_ev: float,
         beam_size: tuple[float, float],
     ) -> None:
-        """Fill the images of one batch; `seconds` are at the nominal flux."""
+        """Add to the images of one batch; `seconds` are at the nominal flux."""
         here = self.specimen.at(x, y, beam_size)
         elastic = seconds * counted(self.energy_kev, threshold_ev)
         through = transmission(here.fractions, self.energy_kev)
@@ -246,7 +264,8 @@ class MapBeamline:
         for k, image in enumerate(images):
             parts = [p[b[k] : b[k + 1]] for (_, p), b in zip(bragg, bounds, strict=True)]
             parts.append(self._background.pixels(self._bits, numbers[k]))
-            image[:] = np.minimum(np.bincount(np.concatenate(parts), minlength=image.size), _FULL)
+            counts = np.bincount(np.concatenate(parts), minlength=image.size)
+            image[:] = np.minimum(image + counts, _FULL)
 
     def _spot_photons(
         self, point: NDArray[np.int64], spot: NDArray[np.int64], expected: NDArray[np.float64]
@@ -263,6 +282,14 @@ class MapBeamline:
         return frame[hit], pixel[hit]
 
 
+def _portions(seconds: NDArray[np.float64]) -> tuple[int, int]:
+    """Frames drawn at once, and parts that each is drawn in: all for the sake of memory."""
+    longest = float(seconds.max(initial=0.0))
+    if longest <= _AT_ONCE_S / _BATCH:
+        return _BATCH, 1
+    return max(1, int(_AT_ONCE_S / longest)), max(1, math.ceil(longest / _AT_ONCE_S))
+
+
 def _require_exposure(exposure_s: float) -> None:
-    if not exposure_s > 0:
+    if not 0 < exposure_s < np.inf:
         raise BadInput(f"an exposure takes more than 0 s, got {exposure_s!r}")

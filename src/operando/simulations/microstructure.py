@@ -90,4 +90,5 @@ def _texture_domains(canvas: Canvas) -> NDArray[np.int16]:
     """Draw regions of common texture, about 8 µm across."""
     seeds = canvas.scatter(60.0)
     _, nearest = cKDTree(seeds).query(canvas.points())
-    return canvas.rng.integers(0, TEXTURES, len(seeds))[nearest].astype(np.int16)
+    texture = canvas.rng.integers(0, TEXTURES, len(seeds))[nearest]
+    return np.asarray(texture, dtype=np.int16)

@@ -89,7 +89,7 @@ class CorrodedSteel:
     Raises
     ------
     BadInput
-        If the map has no area.
+        If the map has no area, or the seed is negative.
 
     Examples
     --------
@@ -107,7 +107,9 @@ class CorrodedSteel:
         geometry: DetectorGeometry | None = None,
         energy_kev: float = 10.0,
     ) -> None:
-        if min(shape) < 2 or not step_um > 0:
+        if seed < 0:
+            raise BadInput(f"a seed is 0 or more, got {seed}")
+        if min(shape) < 2 or not 0 < step_um < np.inf:
             raise BadInput(f"a section needs 2 x 2 points and a step, got {shape} and {step_um}")
         height, width = (round((n - 1) * step_um) for n in shape)
         if height * width > LARGEST_UM2:
@@ -123,8 +125,8 @@ class CorrodedSteel:
         #: Scattering power that counts as 1 in the simulation: magnetite's.
         self.unit_scale = powder_lines(structure("fe3o4"), self.wavelength).scale
         growth, orientations = np.random.SeedSequence([seed, 1]).spawn(2)
-        (_, width), (_, height) = self.extents_um
-        self._section = grow(np.random.default_rng(growth), (width, height))
+        (_, x_max), (_, y_max) = self.extents_um
+        self._section = grow(np.random.default_rng(growth), (x_max, y_max))
         self.spots = draw_spots(
             np.random.default_rng(orientations),
             self._section.austenitic,
