@@ -5,6 +5,7 @@ from operando.plans.decisions import Decision, DecisionRecorder
 from operando.plans.grid import MapGrid
 from operando.plans.mapping import map_fly, map_raster, map_two_pass
 from operando.plans.revisits import revisit
+from operando.plans.soc_adaptive import soc_adaptive
 from operando.plans.soc_timetable import completed_steps
 from operando.plans.stubs import fly_lines, measure_point, with_beam
 from operando.plans.xafs import xafs_step
@@ -20,6 +21,7 @@ __all__ = [
     "map_two_pass",
     "measure_point",
     "revisit",
+    "soc_adaptive",
     "soc_stepped",
     "with_beam",
     "xafs_step",

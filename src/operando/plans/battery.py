@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.utils import FailedStatus, MsgGenerator, RunEngineControlException
+from bluesky.utils import MsgGenerator
 
-from operando.plans.soc_record import SocRecorder
+from operando.plans.soc_run import Progress, broken_limit, soc_run
 from operando.plans.soc_steps import XraySide, soc_step, xray_seconds
 from operando.plans.soc_timetable import SocSettings, Timetable, timetable
 from operando.plans.stubs import plan
 
 Metadata = Mapping[str, Any]
-
-
-@dataclass
-class _Progress:
-    """Where a run stands."""
-
-    began: float = 0.0
-    ended: str = "capacity"
-    recorder: SocRecorder = field(default_factory=SocRecorder)
 
 
 @plan
@@ -114,7 +105,7 @@ def soc_stepped(
     report(table.text())
     if dry_run:
         return None
-    progress = _Progress()
+    progress = Progress()
     start = {
         "plan_name": "soc_stepped",
         **asdict(settings),
@@ -130,15 +121,15 @@ def soc_stepped(
     }
     staged = [detectors.xrd, *detectors.scans.values(), detectors.shutter]
     inner = bpp.stage_wrapper(_steps(cell, detectors, table, progress), staged)
-    return (yield from _one_run(inner, start, progress))
+    return (yield from soc_run(inner, start, progress))
 
 
-def _steps(cell: Any, detectors: XraySide, table: Timetable, progress: _Progress) -> MsgGenerator:
+def _steps(cell: Any, detectors: XraySide, table: Timetable, progress: Progress) -> MsgGenerator:
     progress.began = yield from bps.rd(cell.time)
     yield from bps.abs_set(detectors.xrd.exposure, table.settings.xrd_exposure, wait=True)
     yield from bps.monitor(cell.stream, name="electrochemistry")
     for row in table.rows:
-        stop = yield from _limit(cell, detectors, table.settings, row.seconds, progress)
+        stop = yield from broken_limit(cell, detectors, table.settings, row.seconds, progress)
         if stop:
             progress.ended = stop
             break
@@ -149,39 +140,3 @@ def _steps(cell: Any, detectors: XraySide, table: Timetable, progress: _Progress
             progress.ended = "voltage"
             break
     yield from bps.unmonitor(cell.stream)
-
-
-def _limit(
-    cell: Any, detectors: XraySide, settings: SocSettings, seconds: float, progress: _Progress
-) -> MsgGenerator[str]:
-    """Name the limit that the next step would break, if any."""
-    if settings.dose_limit is not None:
-        dose = yield from bps.rd(detectors.dose)
-        more = detectors.dose.rate * xray_seconds(detectors, settings)
-        if dose + more > settings.dose_limit:
-            return "dose"
-    if settings.time_limit is not None:
-        now = yield from bps.rd(cell.time)
-        if now - progress.began + seconds > 3600.0 * settings.time_limit:
-            return "time"
-    return ""
-
-
-def _one_run(inner: MsgGenerator, md: Metadata, progress: _Progress) -> MsgGenerator[str]:
-    """Enclose in a run whose stop document says what ended it."""
-    uid: str = yield from bps.open_run(dict(md))
-
-    def fail(error: Exception) -> MsgGenerator:
-        if isinstance(error, RunEngineControlException):
-            yield from bps.null()  # the RunEngine knows the reason that was given to it
-            return
-        cause = error.__cause__ if isinstance(error, FailedStatus) else None
-        told = error if cause is None else cause
-        reason = f"{type(told).__name__}: {told}"
-        yield from bps.close_run(exit_status="fail", reason=reason)
-
-    def close() -> MsgGenerator:
-        yield from bps.close_run(exit_status="success", reason=f"ended by {progress.ended}")
-
-    yield from bpp.contingency_wrapper(inner, except_plan=fail, else_plan=close)
-    return uid

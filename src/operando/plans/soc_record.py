@@ -53,8 +53,51 @@ _UNITS = {
     "overpotential": "V",
     "temperature": "degC",
     "rested": "s",
+    "rest": "s",
+    "rest_slope": "V/s",
+    "think_time": "s",
 }
-_DTYPES = {"int": ("integer", "<i8"), "float": ("number", "<f8"), "str": ("string", "<U16")}
+_DTYPES = {"int": ("integer", "<i8"), "float": ("number", "<f8"), "str": ("string", "<U200")}
+
+
+@dataclass(frozen=True)
+class SocDecision:
+    """Where the charge goes next, and why.
+
+    Parameters
+    ----------
+    index : int
+        Number of the step it leads to.
+    soc : float
+        State of charge to go to.
+    repeats : int
+        Number of XAFS scans of each kind.
+    rest : float
+        Longest rest, s.
+    rest_slope : float
+        abs(dV/dt) that ends the rest, V/s; 0 for none.
+    reason : str
+        "agent", or "fallback: " and what went wrong.
+    acquisition : float
+        Value the agent gave the step; 0 when it gave none.
+    model_version : str
+        Version of the agent's model.
+    think_time : float
+        Time the agent took to answer, real seconds.
+    id : str
+        The suggestion's ``_id``.
+    """
+
+    index: int
+    soc: float
+    repeats: int
+    rest: float
+    rest_slope: float
+    reason: str
+    acquisition: float = 0.0
+    model_version: str = ""
+    think_time: float = 0.0
+    id: str = ""
 
 
 class SocRecorder:
@@ -64,6 +107,8 @@ class SocRecorder:
     ----------
     name : str
         Prefix of the keys.
+    row : SocStep or SocDecision
+        What it has before it is set; tells which keys there are.
 
     Examples
     --------
@@ -76,9 +121,9 @@ class SocRecorder:
 
     parent = None
 
-    def __init__(self, name: str = "soc_step") -> None:
+    def __init__(self, name: str = "soc_step", row: SocStep | SocDecision | None = None) -> None:
         self._name = name
-        self._step = SocStep(-1, 0.0)
+        self._step: SocStep | SocDecision = row or SocStep(-1, 0.0)
         self._timestamp = time.time()
 
     @property
@@ -86,15 +131,15 @@ class SocRecorder:
         """Prefix of the keys."""
         return self._name
 
-    def check_value(self, value: SocStep) -> None:
+    def check_value(self, value: SocStep | SocDecision) -> None:
         """Any step can be recorded."""
 
-    def set(self, value: SocStep) -> Status:
+    def set(self, value: SocStep | SocDecision) -> Status:
         """Take a step.
 
         Parameters
         ----------
-        value : SocStep
+        value : SocStep or SocDecision
             What is known about it.
 
         Returns
@@ -120,7 +165,7 @@ class SocRecorder:
     def describe(self) -> dict[str, dict[str, Any]]:
         """Describe the keys of a step."""
         described: dict[str, dict[str, Any]] = {}
-        for item in fields(SocStep):
+        for item in fields(self._step):
             dtype, dtype_numpy = _DTYPES[str(item.type)]
             described[f"{self._name}_{item.name}"] = {
                 "source": "plan",

@@ -1,0 +1,236 @@
+"""Charge a cell to wherever an agent wants to look next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+from bluesky.run_engine import WaitForTimeoutError
+from bluesky.utils import Msg, MsgGenerator
+
+from operando.errors import BadInput
+from operando.plans.consult import Consultation
+from operando.plans.soc_record import SocDecision, SocRecorder
+from operando.plans.soc_run import Progress, broken_limit, soc_run
+from operando.plans.soc_steps import XraySide, soc_step, xray_seconds
+from operando.plans.soc_timetable import SocSettings, timetable
+from operando.plans.stubs import plan
+
+logger = logging.getLogger(__name__)
+
+#: Smallest step, share of the nominal capacity, and most repeats that an agent may ask for.
+SMALLEST_STEP, MOST_REPEATS = 0.005, 20
+
+
+@plan
+def soc_adaptive(
+    cell: Any,
+    detectors: XraySide,
+    agent: Any,
+    *,
+    settings: SocSettings | None = None,
+    timeout: float = 60.0,
+    report: Callable[[str], Any] = print,
+    sample: str = "",
+    seed: int | None = None,
+    md: Mapping[str, Any] | None = None,
+) -> MsgGenerator[str]:
+    """Charge to a voltage by steps that an agent chooses, measuring after each.
+
+    Parameters
+    ----------
+    cell, detectors : object
+        See `soc_stepped`.
+    agent : object
+        Its ``suggest(1)`` gives the next step: ``soc`` and, if it likes, ``repeats``, ``rest``
+        (s), ``rest_slope`` (V/s), ``acquisition``, ``model_version`` and ``_id``. If it has
+        ``should_stop()``, that may end the charge.
+    settings : SocSettings, optional
+        What is done where the agent says nothing; `step` is what the plan falls back on.
+    timeout : float
+        Longest wait for an answer, real seconds.
+    report : callable
+        Given the timetable of the fixed steps, which is what it may take at most.
+    sample : str
+        Name of the cell.
+    seed : int, optional
+        Seed of whatever is random about the measurement.
+    md : mapping, optional
+        More for the start document.
+
+    Returns
+    -------
+    str
+        The run's uid.
+
+    Notes
+    -----
+    Streams as of `soc_stepped`, and ``decisions``: where the charge went and why, an event before
+    each step but the first, which is where the cell stands. An agent that is late, fails, or asks
+    for what cannot be done is overruled by the fixed step, and the record says so.
+    """
+    settings = settings or SocSettings()
+    now = float((yield from bps.rd(cell.soc)))
+    table = timetable(settings, now, xray_seconds(detectors, settings))
+    report(table.text())
+    progress = Progress()
+    start = {
+        "plan_name": "soc_adaptive",
+        **asdict(settings),
+        "sample": sample,
+        "seed": seed,
+        "agent": dict(agent.spec()) if hasattr(agent, "spec") else None,
+        "detectors": [detectors.xrd.name, *(scan.name for scan in detectors.scans.values())],
+        "motors": [cell.name],
+        "hints": {"dimensions": [[["soc_step_soc"], "primary"]]},
+        **(md or {}),
+    }
+    staged = [detectors.xrd, *detectors.scans.values(), detectors.shutter]
+    inner = bpp.stage_wrapper(_steps(cell, detectors, agent, settings, timeout, progress), staged)
+    return (yield from soc_run(inner, start, progress))
+
+
+def _steps(
+    cell: Any,
+    detectors: XraySide,
+    agent: Any,
+    settings: SocSettings,
+    timeout: float,
+    progress: Progress,
+) -> MsgGenerator:
+    progress.began = yield from bps.rd(cell.time)
+    yield from bps.abs_set(detectors.xrd.exposure, settings.xrd_exposure, wait=True)
+    yield from bps.monitor(cell.stream, name="electrochemistry")
+    soc = yield from bps.rd(cell.soc)
+    chooser = StepChooser(agent, settings, timeout)
+    decision = SocDecision(0, soc, settings.repeats, settings.rest, 0.0, "start")
+    while True:
+        wanted = chooser.settings_of(decision)
+        charge = max(0.0, decision.soc - soc) / settings.c_rate * 3600.0
+        seconds = charge + wanted.rest + xray_seconds(detectors, wanted)
+        stop = yield from broken_limit(cell, detectors, wanted, seconds, progress)
+        if stop:
+            break
+        stop = yield from soc_step(
+            cell, detectors, wanted, decision.index, decision.soc, progress.recorder
+        )
+        soc = yield from bps.rd(cell.soc)
+        if stop == "voltage":
+            break
+        stop = "capacity" if soc > settings.max_soc - SMALLEST_STEP else chooser.stop()
+        if stop:
+            break
+        decision = yield from chooser.decide(decision.index + 1, soc)
+    progress.ended = stop
+    yield from bps.unmonitor(cell.stream)
+
+
+class StepChooser:
+    """Turn an agent's answers into steps that can be made.
+
+    Parameters
+    ----------
+    agent : object
+        Whom to ask.
+    settings : SocSettings
+        What is done where the agent says nothing.
+    timeout : float
+        Longest wait for an answer, real seconds.
+    """
+
+    def __init__(self, agent: Any, settings: SocSettings, timeout: float) -> None:
+        self._agent, self._settings, self._timeout = agent, settings, timeout
+        empty = SocDecision(-1, 0.0, 1, 0.0, 0.0, "")
+        self._recorder = SocRecorder("decision", empty)
+        self._question: Consultation | None = None
+
+    def settings_of(self, decision: SocDecision) -> SocSettings:
+        """Return the settings with what was decided."""
+        return replace(
+            self._settings,
+            repeats=decision.repeats,
+            rest=decision.rest,
+            rest_slope=decision.rest_slope or self._settings.rest_slope,
+        )
+
+    def stop(self) -> str:
+        """Ask the agent whether it has seen enough; the empty string if not."""
+        try:
+            over, reason = self._agent.should_stop()
+        except Exception as error:  # no such method, or it failed: go on
+            logger.debug("the agent cannot say whether to stop: %r", error)
+            return ""
+        return f"agent ({reason})" if over else ""
+
+    def decide(self, index: int, soc: float) -> MsgGenerator[SocDecision]:
+        """Ask for a step and record what comes of it.
+
+        Parameters
+        ----------
+        index : int
+            Number of the step.
+        soc : float
+            State of charge now.
+
+        Returns
+        -------
+        SocDecision
+        """
+        if self._question is None or self._question.done:
+            self._question = Consultation(self._agent, 1)
+            yield from bps.checkpoint()
+            try:
+                yield from bps.wait_for([self._question.awaitable], timeout=self._timeout)
+            except WaitForTimeoutError:
+                pass  # the question is not done, which is what counts
+        decision = self._answer(index, soc, self._question)
+        yield Msg("checkpoint")
+        yield from bps.abs_set(self._recorder, decision, wait=True)
+        yield from bps.create(name="decisions")
+        yield from bps.read(self._recorder)
+        yield from bps.save()
+        return decision
+
+    def _answer(self, index: int, soc: float, question: Consultation) -> SocDecision:
+        if not question.done:
+            return self._fall_back(index, soc, f"no answer within {self._timeout:g} s")
+        try:
+            (suggestion,) = question.result()
+            return self._accept(index, soc, suggestion, question.seconds)
+        except Exception as error:
+            return self._fall_back(index, soc, f"{type(error).__name__}: {error}")
+
+    def _accept(
+        self, index: int, soc: float, suggestion: Mapping[str, Any], seconds: float
+    ) -> SocDecision:
+        target, most = float(suggestion["soc"]), self._settings.max_soc
+        if not soc + SMALLEST_STEP <= target <= most:
+            raise BadInput(f"soc {target:g} is not from {soc + SMALLEST_STEP:g} to {most:g}")
+        repeats = int(suggestion.get("repeats", self._settings.repeats))
+        if not 1 <= repeats <= MOST_REPEATS:
+            raise BadInput(f"{repeats} repeats are not from 1 to {MOST_REPEATS}")
+        decision = SocDecision(
+            index,
+            target,
+            repeats,
+            float(suggestion.get("rest", self._settings.rest)),
+            float(suggestion.get("rest_slope") or 0.0),
+            "agent",
+            float(suggestion.get("acquisition", 0.0)),
+            str(suggestion.get("model_version", "")),
+            seconds,
+            str(suggestion.get("_id", "")),
+        )
+        self.settings_of(decision)  # refuses what makes no sense
+        return decision
+
+    def _fall_back(self, index: int, soc: float, why: str) -> SocDecision:
+        s = self._settings
+        target = min(s.target(s.first(soc + SMALLEST_STEP)), s.max_soc)
+        logger.warning("falling back to %g SOC: %s", target, why)
+        reason = f"fallback: {why}"[:200]
+        return SocDecision(index, target, s.repeats, s.rest, s.rest_slope or 0.0, reason)
