@@ -132,9 +132,7 @@ class PotentiostatDriver:
         Raises
         ------
         DeviceError
-            If nothing is loaded, or it is running already.
-        CellFault
-            If there was a fault that has not been cleared.
+            If nothing is loaded, one is running, or (a CellFault) a fault was not cleared.
         """
         with self._lock:
             self.catch_up()
@@ -156,13 +154,7 @@ class PotentiostatDriver:
                 self._finish("stopped")
 
     def update(self, changes: Mapping[str, Any]) -> None:
-        """Change parameters of the technique that is loaded or runs.
-
-        Raises
-        ------
-        BadInput
-            If there is none, or the parameters make no sense.
-        """
+        """Change parameters of the technique that is loaded or runs; BadInput if they are none."""
         with self._lock:
             self.catch_up()
             if self._technique is None:
@@ -210,7 +202,7 @@ class PotentiostatDriver:
                 self.catch_up()
 
     def close(self) -> None:
-        """Stop, and end the driver's thread."""
+        """Stop, and end the thread."""
         self.stop()
         self._closed.set()
 
