@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +40,9 @@ class MapAnswer:
         """Most probable label set of each point, (ny, nx, 9)."""
         return decode(self.logit.reshape(-1, len(LABELS))).reshape(self.logit.shape)
 
-    @property
-    def uncertainty(self) -> FloatArray:
-        """Probability that the least certain label of a point is wrong, (ny, nx)."""
-        probability = self.probability
+    def uncertainty(self, labels: Sequence[str] = LABELS) -> FloatArray:
+        """Probability that the least certain of some labels is wrong at a point, (ny, nx)."""
+        probability = self.probability[..., [LABELS.index(label) for label in labels]]
         return np.asarray(np.minimum(probability, 1.0 - probability).max(axis=-1))
 
     @property

@@ -76,6 +76,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], AgentState]:
             memory = MapMemory(grid, arrays["two_theta"], float(arrays["wavelength"]))
             for name in ("intensity", "variance", "exposure_s", "visits"):
                 getattr(memory, name)[:] = arrays[name]
+            memory.mark_changed()
             suggested = {int(point) for point in arrays["suggested"]}
             return header["spec"], AgentState(memory, suggested, int(header["next_id"]))
     except (OSError, KeyError, ValueError) as error:

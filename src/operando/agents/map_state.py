@@ -115,6 +115,7 @@ class MapMemory:
         self.variance = np.zeros((grid.size, two_theta.size), dtype=np.float32)
         self.exposure_s = np.zeros(grid.size)
         self.visits = np.zeros(grid.size, dtype=np.int32)
+        self._changed = np.zeros(grid.size, dtype=bool)
 
     def add(
         self,
@@ -128,6 +129,17 @@ class MapMemory:
         np.add.at(self.variance, index, np.square(sigma))
         np.add.at(self.exposure_s, index, exposure_s)
         np.add.at(self.visits, index, 1)
+        self._changed[index] = True
+
+    def take_changed(self) -> NDArray[np.int64]:
+        """Points that were measured since this was last asked, ascending."""
+        changed = np.flatnonzero(self._changed)
+        self._changed[changed] = False
+        return changed
+
+    def mark_changed(self) -> None:
+        """Have every measured point count as new."""
+        self._changed = self.visits > 0
 
     @property
     def measured(self) -> NDArray[np.bool_]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +17,13 @@ from operando.agents.map_answer import MapAnswer
 from operando.agents.map_checkpoint import AgentState, read_checkpoint, write_checkpoint
 from operando.agents.map_documents import MapDocuments
 from operando.agents.map_state import MapMemory
+from operando.agents.mapping_config import MappingConfig
 from operando.agents.patterns import FloatArray, PowderPatterns
 from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels
-from operando.agents.spatial import SpatialPrior
-from operando.errors import AgentError, BadInput
+from operando.errors import AgentError
 from operando.physics.phases import LABELS
 
-
-@dataclass(frozen=True)
-class MappingConfig:
-    """Everything that decides what the agent decides, besides its model and the documents.
-
-    Parameters
-    ----------
-    spatial : SpatialPrior
-        How far neighbours count.
-    model : str
-        ``"shipped"`` or the path of a model file.
-    seed : int
-        Recorded for completeness: this agent draws no random numbers.
-    """
-
-    spatial: SpatialPrior = field(default_factory=SpatialPrior)
-    model: str = "shipped"
-    seed: int = 0
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> MappingConfig:
-        """Rebuild from what :func:`dataclasses.asdict` gave.
-
-        Raises
-        ------
-        BadInput
-            If a name is not a setting of the agent.
-        """
-        try:
-            rest = {k: v for k, v in values.items() if k != "spatial"}
-            return cls(spatial=SpatialPrior(**values.get("spatial", {})), **rest)
-        except TypeError as error:
-            raise BadInput(f"no such setting of the mapping agent: {error}") from error
+__all__ = ["MappingConfig", "PhaseMappingAgent"]
 
 
 class PhaseMappingAgent:
@@ -88,6 +57,9 @@ class PhaseMappingAgent:
         self.checkpoint_path = checkpoint_path
         self._worker = DocumentWorker(self._read, name)
         self._documents = MapDocuments()
+        self._labels: tuple[MapMemory, PhaseLabels] | None = None
+        # Documents are read on the worker's thread, questions come from others.
+        self._lock = threading.RLock()
         self._suggested: set[int] = set()
         self._next_id = 0
         #: The answer that the first suggestions were made from: the map after its first pass.
@@ -108,10 +80,11 @@ class PhaseMappingAgent:
         self._worker.put(name, doc)
 
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
-        if name == "start":
-            self._suggested.clear()
-            self.answer_when_first_asked = None
-        self._documents(name, doc)
+        with self._lock:
+            if name == "start":
+                self._suggested.clear()
+                self.answer_when_first_asked = None
+            self._documents(name, doc)
 
     @property
     def error(self) -> Exception | None:
@@ -158,15 +131,14 @@ class PhaseMappingAgent:
             If the agent has failed or nothing has been measured.
         """
         self.drain()
-        memory = self._memory()
-        measured = memory.measured
-        labels = self._classify(memory, np.flatnonzero(measured.ravel()))
-        ny, nx = memory.grid.shape
-        alone = np.zeros((ny, nx, len(LABELS)), dtype=np.float32)
-        score = np.zeros((ny, nx), dtype=np.float32)
-        alone[measured], score[measured] = labels.logit, labels.unknown_score
-        smooth = self.config.spatial.apply(alone, measured, memory.grid.step_um)
-        return MapAnswer(alone, smooth, measured, score)
+        with self._lock:
+            memory = self._memory()
+            measured, shape = memory.measured, memory.grid.shape
+            labels = self._labels_of(memory)
+            alone = labels.logit.reshape(*shape, len(LABELS))
+            score = labels.unknown_score.reshape(shape)
+            smooth = self.config.spatial.apply(alone, measured, memory.grid.step_um)
+            return MapAnswer(alone.copy(), smooth, measured, score.copy())
 
     def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Give the least confident points that have not been suggested yet.
@@ -188,7 +160,7 @@ class PhaseMappingAgent:
         if self.answer_when_first_asked is None:
             self.answer_when_first_asked = answer
         grid = self._memory().grid
-        acquisition = answer.uncertainty.ravel().astype(np.float64)
+        acquisition = answer.uncertainty(self.config.labels).ravel().astype(np.float64)
         acquisition[list(self._suggested)] = -1.0
         # A stable sort, so that ties fall the same way in a replay.
         order = np.argsort(-acquisition, kind="stable")[: num_points or 1]
@@ -273,6 +245,18 @@ class PhaseMappingAgent:
         if self._documents.memory is None:
             raise AgentError(f"agent {self.name} has seen no pattern of a map yet")
         return self._documents.memory
+
+    def _labels_of(self, memory: MapMemory) -> PhaseLabels:
+        """Labels of all points from their own patterns; only what is new is classified."""
+        if self._labels is None or self._labels[0] is not memory:
+            empty = np.zeros((memory.grid.size, len(LABELS) + 1), dtype=np.float32)
+            self._labels = memory, PhaseLabels(empty[:, :-1], empty[:, -1])
+            memory.mark_changed()
+        labels, changed = self._labels[1], memory.take_changed()
+        if changed.size:
+            fresh = self._classify(memory, changed)
+            labels.logit[changed], labels.unknown_score[changed] = fresh.logit, fresh.unknown_score
+        return labels
 
     def _classify(self, memory: MapMemory, points: NDArray[np.int64]) -> PhaseLabels:
         sigma = np.sqrt(np.maximum(memory.variance[points], 1e-12))
