@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ophyd import Component, Device
-from ophyd.status import DeviceStatus
+from ophyd.status import Status
 
 from operando.devices.one_action import OneAction
 from operando.devices.soft import SoftSignal, check_range
@@ -117,7 +117,7 @@ class Monochromator(Device):  # type: ignore[misc]
             return 0.0
         return (abs(stop - start) + run_up) / float(self.velocity.get()) + float(self.settle.get())
 
-    def set(self, value: float) -> DeviceStatus:
+    def set(self, value: float) -> Status:
         """Move to an energy.
 
         Parameters
@@ -127,7 +127,7 @@ class Monochromator(Device):  # type: ignore[misc]
 
         Returns
         -------
-        DeviceStatus
+        Status
             Finished when the crystals are there and have settled.
 
         Raises

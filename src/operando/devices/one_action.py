@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ophyd.status import DeviceStatus
+from ophyd.status import Status
 
 from operando.devices.timed import Timed
 from operando.errors import DeviceError
@@ -28,7 +28,7 @@ class OneAction:
 
     def __init__(self, device: Any, clock: Clock) -> None:
         self._device, self._clock = device, clock
-        self._status: DeviceStatus | None = None
+        self._status: Status | None = None
         self._timed: Timed | None = None
         self._lock = threading.RLock()
 
@@ -37,7 +37,7 @@ class OneAction:
         """Whether it is going on."""
         return self._status is not None
 
-    def begin(self, seconds: float, finish: Callable[[], None]) -> DeviceStatus:
+    def begin(self, seconds: float, finish: Callable[[], None]) -> Status:
         """Begin; `finish` is called when the time is over, then the status is finished.
 
         Parameters
@@ -49,14 +49,16 @@ class OneAction:
 
         Returns
         -------
-        DeviceStatus
+        Status
 
         Raises
         ------
         DeviceError
             If it is going on already.
         """
-        status = DeviceStatus(self._device)
+        # Not a DeviceStatus: that would, when it fails, stop the device from a thread of its own,
+        # some time later, and so give up the action after this one.
+        status = Status(self._device)
         with self._lock:
             if self._status is not None:
                 raise DeviceError(f"{self._device.name} is busy: wait for it or stop it first")

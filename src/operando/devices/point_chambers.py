@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ophyd import Component, Device
-from ophyd.status import DeviceStatus
+from ophyd.status import Status
 
 from operando.devices.one_action import OneAction
 from operando.devices.quick_scan import CHAMBERS
@@ -65,12 +65,12 @@ class PointChambers(Device):  # type: ignore[misc]
         self._fresh = True
         return list(super().stage())
 
-    def trigger(self) -> DeviceStatus:
+    def trigger(self) -> Status:
         """Count once.
 
         Returns
         -------
-        DeviceStatus
+        Status
             Finished when the counts are there.
 
         Raises

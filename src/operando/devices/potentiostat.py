@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ophyd import Component, Device
-from ophyd.status import DeviceStatus
+from ophyd.status import Status
 
 from operando.devices.cell_faults import FAULTS, CellFault, CellLimits
 from operando.devices.cell_stream import CellStream, Reading
@@ -105,7 +105,7 @@ class Potentiostat(Device):  # type: ignore[misc]
             signal.put(value, force=True)
         self.driver = driver
         self.stream = CellStream(self)
-        self._status: DeviceStatus | None = None
+        self._status: Status | None = None
         self._run = -1
         self._lock = threading.RLock()
         self._watcher: threading.Thread | None = None
@@ -123,12 +123,12 @@ class Potentiostat(Device):  # type: ignore[misc]
         """
         self.driver.load(technique)
 
-    def start(self) -> DeviceStatus:
+    def start(self) -> Status:
         """Begin the technique that is loaded.
 
         Returns
         -------
-        DeviceStatus
+        Status
             Finished when the technique has ended or was stopped.
 
         Raises
@@ -136,7 +136,7 @@ class Potentiostat(Device):  # type: ignore[misc]
         DeviceError
             If nothing is loaded, one is running, or a fault was not cleared.
         """
-        status = DeviceStatus(self)
+        status = Status(self)  # a DeviceStatus that fails would stop the technique after this one
         with self._lock:
             self.driver.start()
             self._status, self._run = status, self.driver.snapshot()["run"]
@@ -147,7 +147,7 @@ class Potentiostat(Device):  # type: ignore[misc]
         self._look()
         return status
 
-    def set(self, technique: Mapping[str, Any]) -> DeviceStatus:
+    def set(self, technique: Mapping[str, Any]) -> Status:
         """Load and start.
 
         Parameters
@@ -157,7 +157,7 @@ class Potentiostat(Device):  # type: ignore[misc]
 
         Returns
         -------
-        DeviceStatus
+        Status
             Finished when the technique has ended or was stopped.
 
         Raises

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from ophyd import Component, Device
-from ophyd.status import DeviceStatus
+from ophyd.status import Status
 
 from operando.devices.one_action import OneAction
 from operando.devices.soft import SoftSignal
@@ -144,12 +144,12 @@ class QuickScan(Device):  # type: ignore[misc]
         """Counting time of the scan, s."""
         return float(self.dwell.get()) * self._grid.size
 
-    def trigger(self) -> DeviceStatus:
+    def trigger(self) -> Status:
         """Go to the beginning and sweep.
 
         Returns
         -------
-        DeviceStatus
+        Status
             Finished when the counts are there.
 
         Raises

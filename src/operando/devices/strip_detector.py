@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ophyd import Component, Device
-from ophyd.status import DeviceStatus
+from ophyd.status import Status
 
 from operando.devices.one_action import OneAction
 from operando.devices.soft import SoftSignal
@@ -87,12 +87,12 @@ class StripDetector(Device):  # type: ignore[misc]
         self._counts = np.zeros(STRIP)
         self._time = clock.now()
 
-    def trigger(self) -> DeviceStatus:
+    def trigger(self) -> Status:
         """Expose once.
 
         Returns
         -------
-        DeviceStatus
+        Status
             Finished when the counts are there.
 
         Raises
