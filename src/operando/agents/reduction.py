@@ -15,6 +15,7 @@ from operando.errors import BadInput
 
 __all__ = ["Reducer", "ReductionConfig"]
 
+_EPS32 = float(np.finfo(np.float32).eps)
 _BATCH = 64  # frames at a time: 24 MB of 195 x 487 pixels stay near the processor
 
 
@@ -48,10 +49,13 @@ class Reducer:
         self._solid_angle = np.asarray(
             self._integrator.solidAngleArray(config.shape), dtype=np.float64
         )
-        self._mask = np.zeros(config.shape, dtype=bool)
-        self._mask.flat[list(config.mask)] = True
-        self._bins = np.searchsorted(self.edges, angles.ravel(), side="right") - 1
-        self._used = (self._bins >= 0) & (self._bins < self.two_theta.size) & ~self._mask.ravel()
+        # As pyFAI places them: it widens the range by a single-precision epsilon at the top.
+        placed = np.linspace(self.edges[0], self.edges[-1] * (1.0 + _EPS32), self.edges.size)
+        self._bins = np.searchsorted(placed, angles.ravel(), side="right") - 1
+        self._used = (self._bins >= 0) & (self._bins < self.two_theta.size)
+        self._used[list(config.mask)] = False
+        # Also masks what lies outside the range: pyFAI counts a bin's width below it as inside.
+        self._mask = ~self._used.reshape(config.shape)
         norm = np.bincount(
             self._bins[self._used],
             weights=self._solid_angle.ravel()[self._used],
@@ -112,8 +116,38 @@ class Reducer:
             One pattern.
         """
         self._check(frame[None])
+        return self._by_pyfai(frame.astype(np.float64))
+
+    def integrate_robust(self, frame: NDArray[Any], threshold: float = 5.0) -> PowderPatterns:
+        """Reduce one frame without the spots of coarse grains: pixels far off their ring go.
+
+        Parameters
+        ----------
+        frame : ndarray of int, (rows, columns)
+            Counts.
+        threshold : float
+            Pixels more than so many standard deviations off their bin's median are left out.
+
+        Returns
+        -------
+        PowderPatterns
+            One pattern, by pyFAI from the pixels that are kept; sigma is that of their counts.
+
+        Notes
+        -----
+        The standard deviation is the larger of counting noise and what the median absolute
+        deviation says. Clipping about the mean would not do: a bright spot lifts the mean until
+        the ring itself is out of bounds.
+        """
+        self._check(frame[None])
+        kept = frame.astype(np.float64)
+        kept[self._outliers(kept, threshold)] = np.nan
+        return self._by_pyfai(kept)
+
+    def _by_pyfai(self, counts: NDArray[np.float64]) -> PowderPatterns:
+        """Integrate a frame in which NaN marks pixels to be left out."""
         result = self._integrator.integrate1d_ng(
-            frame.astype(np.float64),
+            counts,
             self.two_theta.size,
             unit="2th_deg",
             radial_range=(float(self.edges[0]), float(self.edges[-1])),
@@ -122,43 +156,24 @@ class Reducer:
             correctSolidAngle=True,
             dummy=np.nan,
         )
-        counts = np.asarray(result.sum_signal, dtype=np.float32)[None]
-        intensity = np.where(self._empty, np.nan, result.intensity * self._typical)
-        sigma = np.sqrt(np.maximum(counts, 1.0)) * self._scale
-        return self._wrap(intensity[None], sigma)
+        norm = np.asarray(result.sum_normalization, dtype=np.float64)[None]
+        with np.errstate(divide="ignore"):
+            scale = np.where(norm > 0, self._typical / norm, np.inf)
+        sigma = np.sqrt(np.maximum(np.asarray(result.sum_signal)[None], 1.0)) * scale
+        return self._wrap(np.asarray(result.intensity)[None] * self._typical, sigma)
 
-    def integrate_robust(self, frame: NDArray[Any], threshold: float = 5.0) -> PowderPatterns:
-        """Reduce one frame without the spots of coarse grains: pixels far above their ring go.
-
-        Parameters
-        ----------
-        frame : ndarray of int, (rows, columns)
-            Counts.
-        threshold : float
-            Pixels more than so many standard deviations off their ring's mean are left out,
-            until none is left.
-
-        Returns
-        -------
-        PowderPatterns
-            One pattern, by pyFAI's sigma clipping; sigma is that of the counts that are kept.
-        """
-        self._check(frame[None])
-        result = self._integrator.sigma_clip_ng(
-            frame.astype(np.float32),
-            self.two_theta.size,
-            unit="2th_deg",
-            radial_range=(float(self.edges[0]), float(self.edges[-1])),
-            mask=self._mask,
-            method=("no", "csr", "cython"),
-            error_model="poisson",
-            thres=threshold,
-            max_iter=10,
-            correctSolidAngle=True,
-        )
-        kept = np.maximum(result.sum_normalization, 1e-12)
-        sigma = np.sqrt(np.maximum(result.sum_signal, 1.0)) / kept * self._typical
-        return self._wrap(result.intensity[None] * self._typical, sigma[None])
+    def _outliers(self, counts: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
+        """Pixels far off their bin's median, (rows, columns)."""
+        pixels = np.flatnonzero(self._used)
+        bins, solid_angle = self._bins[pixels], self._solid_angle.ravel()[pixels]
+        value = counts.ravel()[pixels] / solid_angle
+        centre = _medians(value, bins, self.two_theta.size)[bins]
+        off = np.abs(value - centre)
+        spread = 1.4826 * _medians(off, bins, self.two_theta.size)[bins]
+        noise = np.sqrt(np.maximum(centre * solid_angle, 1.0)) / solid_angle
+        out = np.zeros(self._used.size, dtype=bool)
+        out[pixels] = off > threshold * np.maximum(noise, spread)
+        return out.reshape(self.config.shape)
 
     def _check(self, frames: NDArray[Any]) -> None:
         if frames.ndim != 3 or frames.shape[1:] != self.config.shape:
@@ -198,6 +213,19 @@ def _integrator(config: ReductionConfig) -> Any:
         detector=detector,
         wavelength=1e-10 * config.wavelength,
     )
+
+
+def _medians(
+    values: NDArray[np.float64], bins: NDArray[np.int64], n_bins: int
+) -> NDArray[np.float64]:
+    """Median (the upper of two middle values) of the values in each bin; 0 in empty ones."""
+    order = np.lexsort((values, bins))
+    count = np.bincount(bins, minlength=n_bins)
+    middle = np.cumsum(count) - count + count // 2
+    full = count > 0
+    medians = np.zeros(n_bins)
+    medians[full] = values[order][middle[full]]
+    return medians
 
 
 def _bin_edges(angles: NDArray[np.float64]) -> NDArray[np.float64]:

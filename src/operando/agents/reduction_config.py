@@ -92,6 +92,13 @@ class ReductionConfig:
                 f"stream {doc.get('name', '?')} does not say {error.args[0]} in its descriptor's "
                 "configuration, which reduction needs"
             ) from None
+        except BadInput:
+            raise
+        except (TypeError, ValueError) as error:
+            raise AgentError(
+                f"stream {doc.get('name', '?')} describes {prefix} in a way that reduction cannot "
+                f"read: {error}"
+            ) from error
 
     @property
     def wavelength(self) -> float:
