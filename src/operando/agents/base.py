@@ -85,13 +85,34 @@ class DocumentWorker:
         if self._error is not None:
             raise AgentError(f"agent {self._name} failed: {self._error}") from self._error
 
-    def close(self) -> None:
-        """Stop the thread once it has read what is queued."""
+    def close(self, timeout: float = 60.0) -> None:
+        """Stop the thread once it has read what is queued.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait at most. What a stuck handler has not read by then is dropped.
+        """
         with self._lock:
             thread, self._thread = self._thread, None
-        if thread is not None:
-            self._queue.put(None)
-            thread.join(timeout=60)
+        if thread is None:
+            return
+        deadline = time.monotonic() + timeout
+        try:
+            # A worker that has failed reads nothing more: no use waiting for room in its queue.
+            self._queue.put(None, timeout=timeout if self._error is None else 0.0)
+        except queue.Full:
+            self._drop_queued()
+            self._queue.put_nowait(None)
+        thread.join(max(deadline - time.monotonic(), 0.0))
+
+    def _drop_queued(self) -> None:
+        while not self._queue.empty():
+            try:
+                self._queue.get_nowait()
+            except queue.Empty:  # the worker took the last one meanwhile
+                return
+            self._queue.task_done()
 
     def _start(self) -> None:
         with self._lock:

@@ -1,0 +1,146 @@
+"""The thread that reads documents for an agent."""
+
+import logging
+import threading
+import time
+
+import pytest
+
+from operando.agents.base import DocumentWorker
+from operando.errors import AgentError
+
+
+@pytest.fixture
+def gate():
+    """Hold a handler up until the test lets it go on."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_documents_are_read_in_order_on_one_other_thread():
+    seen, threads = [], set()
+
+    def read(name, doc):
+        seen.append(doc["n"])
+        threads.add(threading.current_thread().name)
+
+    worker = DocumentWorker(read, "counter")
+    for n in range(500):
+        worker.put("event", {"n": n})
+    worker.drain(10)
+    worker.close()
+    assert seen == list(range(500))
+    assert threads == {"agent-counter"}
+
+
+def test_whoever_measures_does_not_wait_for_a_slow_agent(gate):
+    worker = DocumentWorker(lambda *_: gate.wait(30), "slow")
+    begin = time.perf_counter()
+    for n in range(1000):
+        worker.put("event", {"n": n})
+    assert time.perf_counter() - begin < 1.0
+    gate.set()
+    worker.drain(10)
+    worker.close()
+
+
+def test_a_handler_that_raises_fails_the_agent_and_nobody_else(caplog):
+    seen = []
+
+    def read(name, doc):
+        seen.append(doc["n"])
+        if doc["n"] == 2:
+            raise ValueError("cannot make sense of this")
+
+    worker = DocumentWorker(read, "poor")
+    with caplog.at_level(logging.ERROR):
+        for n in range(6):
+            worker.put("event", {"n": n})
+        with pytest.raises(AgentError, match="agent poor failed: cannot make sense of this"):
+            worker.drain(10)
+    assert isinstance(worker.error, ValueError)
+    assert "poor failed" in caplog.text
+    worker.put("event", {"n": 7})
+    with pytest.raises(AgentError):
+        worker.drain(10)
+    worker.close()
+    assert seen == [0, 1, 2]
+
+
+def test_a_worker_that_falls_hopelessly_behind_is_out(gate, caplog):
+    worker = DocumentWorker(lambda *_: gate.wait(30), "stuck", size=5)
+    begin = time.perf_counter()
+    for n in range(20):
+        worker.put("event", {"n": n})
+    assert time.perf_counter() - begin < 1.0
+    with pytest.raises(AgentError, match="documents behind"):
+        worker.drain(10)
+    gate.set()
+    worker.close()
+
+
+def test_draining_does_not_wait_for_ever(gate):
+    worker = DocumentWorker(lambda *_: gate.wait(30), "slow")
+    worker.put("event", {})
+    with pytest.raises(AgentError, match=r"not read within 0\.05 s"):
+        worker.drain(0.05)
+    gate.set()
+    worker.drain(10)
+    worker.close()
+
+
+def test_draining_an_idle_worker_returns_at_once():
+    DocumentWorker(lambda *_: None, "idle").drain(1)
+
+
+def test_closing_reads_what_is_queued_and_may_be_done_twice():
+    seen = []
+    worker = DocumentWorker(lambda name, doc: seen.append(doc), "tidy")
+    for n in range(50):
+        worker.put("event", {"n": n})
+    worker.close()
+    assert len(seen) == 50
+    worker.close()
+    assert not [t for t in threading.enumerate() if t.name == "agent-tidy"]
+
+
+def test_a_closed_worker_can_be_used_again():
+    seen = []
+    worker = DocumentWorker(lambda name, doc: seen.append(doc), "again")
+    worker.put("event", {"n": 1})
+    worker.close()
+    worker.put("event", {"n": 2})
+    worker.drain(10)
+    worker.close()
+    assert [doc["n"] for doc in seen] == [1, 2]
+
+
+def test_closing_an_agent_that_is_stuck_does_not_hang(gate, caplog):
+    worker = DocumentWorker(lambda *_: gate.wait(30), "stuck", size=2)
+    for n in range(10):
+        worker.put("event", {"n": n})
+    closing = threading.Thread(target=lambda: worker.close(timeout=0.2), daemon=True)
+    closing.start()
+    closing.join(5)
+    assert not closing.is_alive()
+
+
+def test_several_threads_may_hand_documents_in():
+    seen = []
+    worker = DocumentWorker(lambda name, doc: seen.append(doc["n"]), "busy")
+    senders = [
+        threading.Thread(
+            target=lambda k=k: [worker.put("event", {"n": (k, i)}) for i in range(200)]
+        )
+        for k in range(4)
+    ]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    worker.drain(10)
+    worker.close()
+    assert len(seen) == 800
+    for k in range(4):
+        assert [i for j, i in seen if j == k] == list(range(200))
