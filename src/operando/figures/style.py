@@ -18,7 +18,7 @@ LABEL_COLOURS: dict[str, str] = {
     "fe3o4": "#0072B2",
     "gamma_feooh": "#E69F00",
     "alpha_feooh": "#D55E00",
-    "fe_bcc": "#999999",
+    "fe_bcc": "#BBBBBB",
     "fe3c": "#009E73",
     "fe_fcc": "#56B4E9",
     "resin": "#F7F3E3",
