@@ -11,6 +11,7 @@ from operando import __version__
 from operando.commands import demo
 from operando.commands.classify import classify
 from operando.commands.lcf import lcf
+from operando.commands.regress import regress
 from operando.commands.train import train
 from operando.errors import BadInput, OperandoError
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.add_typer(demo.app, name="demo")
 app.command()(classify)
 app.command()(lcf)
+app.command()(regress)
 app.command()(train)
 
 
