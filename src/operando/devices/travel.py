@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
+
+#: Moves shorter than this take no time, um; no encoder sees them, and their square root underflows.
+NOTHING_UM: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Travel:
     @property
     def duration(self) -> float:
         """Time the whole move takes, s."""
-        if self.distance == 0.0:
+        if self.distance < NOTHING_UM:
             return 0.0
         peak = self.ramp * self.acceleration
         return self.distance / peak + self.ramp
