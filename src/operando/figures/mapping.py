@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from operando.figures.style import LABEL_COLOURS, figure, map_axes, scale_bar
@@ -118,7 +119,8 @@ def draw_beam(picture: MapPicture, path: Path) -> Path:
             vmax=most + 0.5,
             extent=picture.extent_um,
         )
-        fig.colorbar(image, ax=left, ticks=range(least, most + 1), shrink=0.7, label="exposures")
+        ticks = MaxNLocator(8, integer=True)
+        fig.colorbar(image, ax=left, ticks=ticks, shrink=0.7, label="exposures")
         map_axes(left, "visits")
         image = right.imshow(1e3 * picture.exposure_s, cmap="cividis", extent=picture.extent_um)
         fig.colorbar(image, ax=right, shrink=0.7, label="ms")
