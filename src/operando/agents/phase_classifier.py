@@ -149,7 +149,8 @@ class PhaseClassifier:
         """Write the model as an npz file of plain arrays."""
         metadata = np.frombuffer(json.dumps(dict(self.metadata)).encode(), dtype=np.uint8)
         arrays: dict[str, NDArray[Any]] = {**self._arrays, "metadata": metadata}
-        np.savez_compressed(Path(path), **arrays)  # type: ignore[arg-type]
+        with Path(path).open("wb") as file:  # given a name, numpy would append .npz to it
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
     @property
     def _arrays(self) -> dict[str, NDArray[np.float32]]:

@@ -119,7 +119,7 @@ def train_ensemble(
             network = MLPClassifier(
                 hidden_layer_sizes=hidden,
                 alpha=1e-4,
-                batch_size=256,
+                batch_size=min(256, len(standard)),
                 learning_rate_init=2e-3,
                 random_state=seed + index,
             )

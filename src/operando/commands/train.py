@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from operando.commands.options import Json, console, print_json
+from operando.errors import BadInput
 
 
 def train(
@@ -28,6 +29,8 @@ def train(
     from operando.agents.phase_fit import train_classifier
     from operando.agents.phase_training import TrainingConfig
 
+    if not out.parent.is_dir() or out.is_dir():
+        raise BadInput(f"{out} cannot be written: it needs a directory that exists, and a name")
     terminal = console()
     with terminal.status("training") as status:
         config = TrainingConfig(n_patterns=patterns, seed=seed)
