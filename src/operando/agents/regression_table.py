@@ -184,7 +184,8 @@ def read_table(path: str | Path, target: str, soc: str | None = None) -> Regress
     columns = {
         name: [(number, cells[at]) for number, cells in body] for at, name in enumerate(header)
     }
-    charge, notes = None, []
+    charge: NDArray[np.float64] | None = None
+    notes: list[str] = []
     if soc is not None:
         charge, notes = _soc(path.name, soc, columns.pop(soc))
     numbers = {

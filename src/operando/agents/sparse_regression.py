@@ -6,13 +6,14 @@ figure and what the state of charge alone would have explained, always together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from operando.agents.regression_config import RegressionConfig
 from operando.agents.regression_paths import (
     Floats,
     Penalty,
@@ -36,58 +37,6 @@ from operando.agents.regression_validation import (
     select_stable,
     shuffle_target,
 )
-from operando.errors import BadInput
-
-
-@dataclass(frozen=True)
-class RegressionConfig:
-    """How to regress; the defaults suit tens of rows and tens of variables.
-
-    Parameters
-    ----------
-    l1_ratio : float
-        Share of the absolute-value penalty in the elastic net, above 0 and below 1.
-    seed : int
-        Of everything drawn: half tables, shuffled targets, parts of long tables.
-    block_count : int
-        Runs of neighbouring rows to leave out, 3 or more.
-    stability_pairs : int
-        Times the table is split in halves.
-    permutations : int
-        Shuffled targets; 0 leaves the check out.
-    baseline_degree : int
-        Degree of the polynomial of the state of charge.
-
-    Raises
-    ------
-    BadInput
-        If a value is out of its range.
-
-    Examples
-    --------
-    >>> RegressionConfig(l1_ratio=0.9).block_count
-    5
-    """
-
-    l1_ratio: float = 0.5
-    seed: int = 0
-    block_count: int = 5
-    stability_pairs: int = 50
-    permutations: int = 199
-    baseline_degree: int = 3
-
-    def __post_init__(self) -> None:
-        if not 0 < self.l1_ratio < 1:
-            raise BadInput(f"l1 ratio is {self.l1_ratio:g}; above 0 and below 1 is needed")
-        for name, least in (
-            ("seed", 0),
-            ("block_count", 3),
-            ("stability_pairs", 1),
-            ("permutations", 0),
-            ("baseline_degree", 1),
-        ):
-            if getattr(self, name) < least:
-                raise BadInput(f"{name} is {getattr(self, name)}; at least {least} is needed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +115,7 @@ class RegressionResult:
     baseline_block_r2: float | None
     stability: Stability
     shuffled: Shuffled | None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Give the object that ``operando regress --json`` prints, without the figures' paths."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ def draw_regression(result: RegressionResult, path: Path) -> Path:
     Path
         `path`.
     """
-    with figure(path, (11.5, 4.6)) as fig:
+    with warnings.catch_warnings(), figure(path, (11.5, 4.6)) as fig:
+        # Names of columns may be in letters that the font lacks; boxes are drawn for them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
         left, middle, right = fig.subplots(1, 3, width_ratios=[1.25, 1.0, 0.7])
         _predicted(left, result)
         shown = _shown(result)
@@ -41,11 +44,11 @@ def draw_regression(result: RegressionResult, path: Path) -> Path:
 
 def _headline(result: RegressionResult) -> str:
     table = result.table
-    words = [f"{table.target_name}: {len(table.target)} rows, {len(table.names)} variables"]
+    words = [f"{_plain(table.target_name)}: {len(table.target)} rows, {len(table.names)} variables"]
     if result.baseline_r2 is not None:
         words.append(
-            f"{table.soc_name} alone (degree {result.config.baseline_degree}), leave-one-out "
-            f"R² = {result.baseline_r2:.3f}"
+            f"{_plain(str(table.soc_name))} alone (degree {result.config.baseline_degree}), "
+            f"leave-one-out R² = {result.baseline_r2:.3f}"
         )
     if result.shuffled:
         words.append(f"shuffled targets: p = {result.shuffled.p_value:.3f}")
@@ -54,26 +57,28 @@ def _headline(result: RegressionResult) -> str:
 
 def _predicted(axes: Axes, result: RegressionResult) -> None:
     y = result.table.target
-    for name, fit, colour, marker in (
-        ("LASSO", result.lasso, _LASSO, "o"),
-        ("elastic net", result.elastic_net, _NET, "s"),
+    for name, fit, colour, marker, inside in (
+        ("LASSO", result.lasso, _LASSO, "o", _LASSO),
+        ("elastic net", result.elastic_net, _NET, "s", "none"),
     ):
         axes.plot(
             y,
             fit.nested,
             marker,
             color=colour,
-            markersize=5,
-            alpha=0.85,
+            markerfacecolor=inside,
+            markersize=5 if inside != "none" else 7,
+            markeredgewidth=1.3,
             label=f"{name}: R² = {fit.nested_r2:.3f} nested\n"
             f"({fit.loo_r2:.3f} plain, {fit.block_r2:.3f} blocks)",
         )
+    target = _plain(result.table.target_name)
     margin = 0.05 * np.ptp(y)
     ends = [y.min() - margin, y.max() + margin]
     axes.plot(ends, ends, color=_GREY, linewidth=0.8, zorder=0)
     axes.set_title("left out and predicted (nested)")
-    axes.set_xlabel(f"{result.table.target_name}, measured")
-    axes.set_ylabel(f"{result.table.target_name}, predicted")
+    axes.set_xlabel(f"{target}, measured")
+    axes.set_ylabel(f"{target}, predicted")
     axes.legend(loc="upper left", fontsize=7.5, frameon=False)
 
 
@@ -107,5 +112,10 @@ def _stability(axes: Axes, result: RegressionResult, shown: list[int]) -> None:
 
 
 def _name_rows(axes: Axes, names: list[str]) -> None:
-    axes.set_yticks(range(len(names)), [name[:28] for name in names])
+    axes.set_yticks(range(len(names)), [_plain(name[:28]) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
+
+
+def _plain(name: str) -> str:
+    """Keep a dollar sign in a name from starting a formula."""
+    return name.replace("$", r"\$")
