@@ -43,12 +43,12 @@ def main() -> None:
     began = time.perf_counter()
     result = regress(table)
     seconds = time.perf_counter() - began
-    print(f"{'R² on rows left out':34}{'one out':>9}{'nested':>9}{'blocks':>9}   largest")
+    print(f"{'R² on rows left out':40}{'one out':>9}{'nested':>9}{'blocks':>9}   largest")
     fits = {"LASSO": result.lasso, "elastic net": result.elastic_net}
     for name, fit in fits.items():
-        print(f"{name + ', published':34}{PUBLISHED[name]:9.3f}{'-':>9}{'-':>9}   Ni K XANES")
+        print(f"{name + ', published':40}{PUBLISHED[name]:9.3f}{'-':>9}{'-':>9}   Ni K XANES")
         scores = "".join(f"{v:9.4f}" for v in (fit.loo_r2, fit.nested_r2, fit.block_r2))
-        print(f"{name + ', operando':34}{scores}   {largest(table.names, fit.coefficients)}")
+        print(f"{name + ', operando':40}{scores}   {largest(table.names, fit.coefficients)}")
     models = {
         "LASSO": LassoCV(cv=LeaveOneOut()),
         "elastic net": ElasticNetCV(cv=LeaveOneOut(), l1_ratio=0.5),
@@ -58,11 +58,11 @@ def main() -> None:
         inside, around, spent, warned = plain(model, x, y)
         best = table.names[int(np.argmax(np.abs(model.coef_)))]
         print(
-            f"{name + ', scaled before leaving out':34}{inside:9.4f}{around:9.4f}{'-':>9}   {best}"
+            f"{name + ', scaled before leaving out':40}{inside:9.4f}{around:9.4f}{'-':>9}   {best}"
         )
         notes.append(f"scikit-learn {name}: {spent:.2f} s, {warned} convergence warnings")
     print(
-        f"{'SOC alone, cubic':34}{result.baseline_r2:9.4f}{result.baseline_r2:9.4f}"
+        f"{'SOC alone, cubic':40}{result.baseline_r2:9.4f}{result.baseline_r2:9.4f}"
         f"{result.baseline_block_r2:9.4f}"
     )
     print(f"permutation p = {result.shuffled.p_value:.3f} ({result.config.permutations} shuffled)")

@@ -45,8 +45,8 @@ def regress(
     Standardises inside each fold. Beside the leave-one-out R² stand the nested one, in which the
     penalty never saw the row either, and that of the SOC alone.
     """
+    from operando.agents.regression_config import RegressionConfig
     from operando.agents.regression_table import PUBLISHED, published_path, read_table
-    from operando.agents.sparse_regression import RegressionConfig
     from operando.agents.sparse_regression import regress as run
 
     config = RegressionConfig(l1_ratio=l1_ratio, permutations=permutations, seed=seed)
