@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from operando import __version__
-from operando.commands import demo
+from operando.commands import demo, store
 from operando.commands.classify import classify
+from operando.commands.export import export
 from operando.commands.lcf import lcf
 from operando.commands.regress import regress
+from operando.commands.runs import NEGATIVE_NUMBERS, runs, show
 from operando.commands.train import train
 from operando.errors import BadInput, OperandoError
 
@@ -24,9 +26,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(demo.app, name="demo")
+app.add_typer(store.app, name="store")
 app.command()(classify)
+app.command(context_settings=NEGATIVE_NUMBERS)(export)
 app.command()(lcf)
 app.command()(regress)
+app.command()(runs)
+app.command(context_settings=NEGATIVE_NUMBERS)(show)
 app.command()(train)
 
 

@@ -6,6 +6,7 @@ imported when a store is opened.
 
 from __future__ import annotations
 
-from operando.store.facade import Store, open_store
+from operando.store.facade import Store
+from operando.store.opening import open_store
 
 __all__ = ["Store", "open_store"]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from operando.errors import BadInput, StoreError
-from operando.store import embedded, recovery, replay
-from operando.store.connection import Connection, knock, remote, without_key
+from operando.errors import BadInput
+from operando.store import recovery, replay
+from operando.store.connection import Connection
 from operando.store.intake import Intake
 from operando.store.journal import SUFFIX
-from operando.store.places import Places, is_server
+from operando.store.places import Places
 from operando.store.recovery import spill
 from operando.store.replay import Document, Source
 from operando.store.upload import Waiting
@@ -51,7 +51,7 @@ class Status:
 class Store:
     """Runs of Bluesky documents in a Tiled catalog.
 
-    Made by `open_store`. A context manager: leaving it closes the store.
+    Made by `operando.store.open_store`. A context manager: leaving it closes the store.
 
     Parameters
     ----------
@@ -114,6 +114,78 @@ class Store:
             raise BadInput(f"no run {key!r} in the store {self.name}") from error
         except ValueError as error:
             raise BadInput(f"run {key!r}: {error}") from error
+
+    def find(self, text: str) -> Any:
+        """Return one run as it is named on a command line.
+
+        Parameters
+        ----------
+        text : str
+            A uid or its first characters (5 or more), a scan_id, or ``-1`` for the last run.
+
+        Raises
+        ------
+        operando.errors.BadInput
+            No run, or more than one, answers to that.
+        """
+        if re.fullmatch(r"-\d{1,9}|\d{1,4}", text):
+            return self[int(text)]
+        # ``%`` and ``_`` are wild cards to the database.
+        if not re.fullmatch(r"[0-9A-Za-z-]+", text):
+            raise BadInput(f"{text!r} names no run: a uid, its beginning, a scan_id or -1 does")
+        try:
+            return self[text]
+        except BadInput:
+            if not text.isdigit() or len(text) > 15:
+                raise
+        return self[int(text)]
+
+    def search(
+        self,
+        *,
+        plan: str | None = None,
+        sample: str | None = None,
+        agent: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> Any:
+        """Return the catalog of the runs that answer to all that is given.
+
+        Parameters
+        ----------
+        plan, sample : str, optional
+            ``plan_name`` and ``sample`` of the start document.
+        agent : str, optional
+            Name of the agent that followed the run.
+        since, until : float, optional
+            The run began at this time or later, and before; epoch seconds.
+
+        Returns
+        -------
+        bluesky_tiled_plugins.CatalogOfBlueskyRuns
+        """
+        from tiled.queries import Comparison, Eq
+
+        found = self.catalog
+        for key, value in (("plan_name", plan), ("sample", sample), ("agent.name", agent)):
+            if value is not None:
+                found = found.search(Eq(f"start.{key}", value))
+        if since is not None:
+            found = found.search(Comparison("ge", "start.time", since))
+        if until is not None:
+            found = found.search(Comparison("lt", "start.time", until))
+        return found
+
+    @staticmethod
+    def streams(run: Any) -> list[str]:
+        """Return the names of a run's streams, in the order in which they began.
+
+        The store's own stream, ``journal``, is not among them.
+        """
+        from operando.store.live_writer import JOURNAL_STREAM
+
+        names = [name for name in run if name != JOURNAL_STREAM]
+        return sorted(names, key=lambda name: float(run[name].metadata.get("time", 0.0)))
 
     def __len__(self) -> int:
         """Return the number of runs in Tiled."""
@@ -215,60 +287,3 @@ class Store:
     ) -> None:
         """Close the store."""
         self.close()
-
-
-def open_store(
-    target: str | os.PathLike[str],
-    *,
-    create: bool = True,
-    progress: Callable[[str], None] | None = None,
-    api_key: str | None = None,
-) -> Store:
-    """Open a store.
-
-    Parameters
-    ----------
-    target : str or path
-        A folder, served by a Tiled inside this process, or a Tiled server's address
-        (``http://…``, ``https://…``). Everything after this call is the same for both.
-    create : bool
-        Whether to make the folder's catalog when there is none.
-    progress : callable, optional
-        Called with one line of text when something slow begins.
-    api_key : str, optional
-        Key for a server; ``TILED_API_KEY`` when not given.
-
-    Returns
-    -------
-    Store
-
-    Raises
-    ------
-    operando.errors.BadInput
-        The name cannot be a store, or there is none and ``create`` is false.
-    operando.errors.StoreError
-        The store is there and cannot be opened.
-    """
-    places = Places.of(target)
-    tell = progress or (lambda line: None)
-    if is_server(target):
-        places.make()
-        address = str(target)
-        connection = Connection(lambda: remote(address, api_key), lambda: knock(address))
-        store = Store(without_key(address), places, connection)
-    else:
-        if create:
-            embedded.create(places, progress)
-        elif not places.catalog.exists():
-            raise BadInput(f"no store in {places.root}")
-        store = Store(str(places.root), places, Connection(lambda: embedded.connect(places)))
-    try:
-        store.catalog  # noqa: B018 - say at once when it cannot be opened
-    except StoreError as error:
-        if not is_server(target):
-            raise
-        tell(f"{error}; runs wait in {places.journal}")
-    if found := store.recover():
-        tell(f"recovering {len(found)} run(s) that Tiled does not have yet")
-        store.sync(60.0 if store.status().reachable else 0.0)
-    return store

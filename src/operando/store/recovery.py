@@ -11,6 +11,7 @@ from typing import Any
 
 from operando.store.journal import SUFFIX, JournalFile, read
 from operando.store.places import Places
+from operando.store.upload import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,41 @@ def close_run(journal: JournalFile, damaged: Path) -> str | None:
         journal.append("stop", _stop(survey, journal.path.stat().st_mtime))
         journal.settle()
     return survey.start
+
+
+def waiting(places: Places) -> tuple[tuple[Waiting, ...], tuple[str, ...]]:
+    """Say what lies in journals, without changing any.
+
+    Parameters
+    ----------
+    places : Places
+        Where the store is.
+
+    Returns
+    -------
+    waiting : tuple of Waiting
+        Runs that no living process writes or uploads.
+    elsewhere : tuple of str
+        Runs that another process has in hand.
+    """
+    left, elsewhere = [], []
+    for path in sorted(places.journal.glob(f"*{SUFFIX}")):
+        try:
+            JournalFile(path).close()
+        except BlockingIOError:
+            elsewhere.append(path.stem)
+            continue
+        except OSError:
+            pass  # a read-only store can still be looked into
+        left.append(_left(path, None))
+    for path in sorted(places.spill.glob(f"*{SUFFIX}")):
+        left.append(_left(path, f"its disk was full; the rest is in {path}"))
+    return tuple(left), tuple(elsewhere)
+
+
+def _left(path: Path, problem: str | None) -> Waiting:
+    survey = _survey(path)
+    return Waiting(path.stem, survey.documents, 0, 0, survey.stopped, problem)
 
 
 def _survey(path: Path) -> _Survey:
