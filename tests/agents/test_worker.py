@@ -144,3 +144,49 @@ def test_several_threads_may_hand_documents_in():
     assert len(seen) == 800
     for k in range(4):
         assert [i for j, i in seen if j == k] == list(range(200))
+
+
+def test_a_question_is_answered_between_the_documents_it_was_asked_between():
+    seen = []
+
+    def read(name, doc):
+        time.sleep(0.001)
+        seen.append(doc["n"])
+
+    worker = DocumentWorker(read, "asked")
+    answers = []
+    for n in range(30):
+        worker.put("event", {"n": n})
+        if n % 10 == 9:
+            answers.append(worker.in_turn(lambda: (worker.drain(), len(seen))[1]))
+    assert [answer.result(10) for answer in answers] == [10, 20, 30]
+    worker.close()
+
+
+def test_a_question_that_cannot_be_answered_fails_whoever_asked_and_nobody_else():
+    def read(name, doc):
+        if doc["n"] == 1:
+            raise ValueError("bad")
+
+    worker = DocumentWorker(read, "poor")
+    worker.put("event", {"n": 0})
+    answer = worker.in_turn(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        answer.result(10)
+    worker.drain(10)
+    worker.put("event", {"n": 1})
+    for _ in range(2):  # while the worker fails, and afterwards
+        with pytest.raises(AgentError, match="agent poor failed: bad"):
+            worker.in_turn(lambda: 1).result(10)
+    worker.close()
+
+
+def test_questions_left_when_a_stuck_agent_is_closed_are_refused(gate, caplog):
+    worker = DocumentWorker(lambda *_: gate.wait(30), "stuck", size=2)
+    worker.put("event", {})
+    time.sleep(0.1)
+    answers = [worker.in_turn(lambda: 1) for _ in range(2)]
+    worker.close(timeout=0.2)
+    with pytest.raises(AgentError, match="closed"):
+        answers[0].result(5)
+    gate.set()

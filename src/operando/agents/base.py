@@ -11,9 +11,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from operando.errors import AgentError
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +25,28 @@ logger = logging.getLogger(__name__)
 QUEUE_SIZE = 100_000
 
 Handler = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class _Question(Generic[T]):
+    """A question that waits between two documents."""
+
+    ask: Callable[[], T]
+    answer: Future[T] = field(default_factory=Future)
+
+    def put(self, failed: AgentError | None) -> None:
+        """Answer, unless the agent has failed already; what is raised is the answer as well."""
+        if failed is not None:
+            self.answer.set_exception(failed)
+            return
+        try:
+            self.answer.set_result(self.ask())
+        except Exception as error:
+            self.answer.set_exception(error)
+
+
+#: A document, a question, or the end.
+Item = tuple[str, Mapping[str, Any]] | _Question[Any] | None
 
 
 class DocumentWorker:
@@ -39,10 +65,13 @@ class DocumentWorker:
     def __init__(self, handler: Handler, name: str, size: int = QUEUE_SIZE) -> None:
         self._handler = handler
         self._name = name
-        self._queue: queue.Queue[tuple[str, Mapping[str, Any]] | None] = queue.Queue(size)
+        self._queue: queue.Queue[tuple[str, Mapping[str, Any]] | _Question[Any] | None] = (
+            queue.Queue(size)
+        )
         self._error: Exception | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._worker_ident = 0
 
     @property
     def error(self) -> Exception | None:
@@ -59,8 +88,40 @@ class DocumentWorker:
         except queue.Full:
             self._fail(AgentError(f"agent {self._name}: {self._queue.maxsize} documents behind"))
 
+    def in_turn(self, ask: Callable[[], T]) -> Future[T]:
+        """Queue a question: it is answered after the documents before it and before any later.
+
+        So the answer does not depend on how fast the agent is, and a replay that asks at the
+        same place gets the same one.
+
+        Parameters
+        ----------
+        ask : callable
+            Called without arguments on the worker thread. What it raises reaches whoever asked
+            and does not fail the worker.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            The answer; it has an AgentError when the worker has failed.
+        """
+        question = _Question(ask)
+        if self._error is not None:
+            question.put(self._failure())
+            return question.answer
+        self._start()
+        try:
+            self._queue.put_nowait(question)
+        except queue.Full:
+            self._fail(AgentError(f"agent {self._name}: {self._queue.maxsize} documents behind"))
+            question.put(self._failure())
+        return question.answer
+
     def drain(self, timeout: float | None = None) -> None:
         """Wait until every queued document has been read.
+
+        On the worker's own thread, where questions asked `in_turn` are answered, every document
+        before the question has been read, and the call returns at once.
 
         Parameters
         ----------
@@ -72,6 +133,8 @@ class DocumentWorker:
         AgentError
             If the handler raised, now or before, or the time is up.
         """
+        if threading.get_ident() == self._worker_ident:
+            return
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._queue.all_tasks_done:
             while self._queue.unfinished_tasks and self._error is None:
@@ -82,8 +145,8 @@ class DocumentWorker:
                         f"within {timeout} s"
                     )
                 self._queue.all_tasks_done.wait(remaining)
-        if self._error is not None:
-            raise AgentError(f"agent {self._name} failed: {self._error}") from self._error
+        if (failure := self._failure()) is not None:
+            raise failure from self._error
 
     def close(self, timeout: float = 60.0) -> None:
         """Stop the thread once it has read what is queued.
@@ -109,9 +172,11 @@ class DocumentWorker:
     def _drop_queued(self) -> None:
         while not self._queue.empty():
             try:
-                self._queue.get_nowait()
+                item = self._queue.get_nowait()
             except queue.Empty:  # the worker took the last one meanwhile
                 return
+            if isinstance(item, _Question):
+                item.put(AgentError(f"agent {self._name} was closed"))
             self._queue.task_done()
 
     def _start(self) -> None:
@@ -123,15 +188,23 @@ class DocumentWorker:
                 self._thread.start()
 
     def _work(self) -> None:
+        self._worker_ident = threading.get_ident()
         while (item := self._queue.get()) is not None:
             try:
-                if self._error is None:
+                if isinstance(item, _Question):
+                    item.put(self._failure())
+                elif self._error is None:
                     self._handler(*item)
             except Exception as error:
                 self._fail(error)
             finally:
                 self._queue.task_done()
         self._queue.task_done()
+
+    def _failure(self) -> AgentError | None:
+        if self._error is None:
+            return None
+        return AgentError(f"agent {self._name} failed: {self._error}")
 
     def _fail(self, error: Exception) -> None:
         self._error = error

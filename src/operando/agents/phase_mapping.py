@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ from operando.errors import AgentError
 from operando.physics.phases import LABELS
 
 __all__ = ["MappingConfig", "PhaseMappingAgent"]
+
+T = TypeVar("T")
 
 
 class PhaseMappingAgent:
@@ -95,6 +98,14 @@ class PhaseMappingAgent:
         """Wait until all documents received so far have been read; see `DocumentWorker.drain`."""
         self._worker.drain(timeout)
 
+    def in_turn(self, ask: Callable[[], T]) -> Future[T]:
+        """Answer a question between two documents; see `DocumentWorker.in_turn`."""
+        return self._worker.in_turn(ask)
+
+    def request(self, num_points: int | None = None) -> Future[Sequence[Mapping[str, Any]]]:
+        """Ask for what :meth:`suggest` gives, after the documents so far and before any later."""
+        return self.in_turn(lambda: self.suggest(num_points))
+
     def close(self) -> None:
         """Stop the worker thread."""
         self._worker.close()
@@ -113,14 +124,15 @@ class PhaseMappingAgent:
         AgentError
             If no run has started or a point lies off the map.
         """
-        memory = self._memory()
-        for point in points:
-            memory.add(
-                memory.grid.index([point["stage_x"]], [point["stage_y"]]),
-                np.asarray(point["intensity"], dtype=np.float32)[None],
-                np.asarray(point["sigma"], dtype=np.float32)[None],
-                float(point.get("exposure", 0.0)),
-            )
+        memory = self.memory()
+        with self._lock:
+            for point in points:
+                memory.add(
+                    memory.grid.index([point["stage_x"]], [point["stage_y"]]),
+                    np.asarray(point["intensity"], dtype=np.float32)[None],
+                    np.asarray(point["sigma"], dtype=np.float32)[None],
+                    float(point.get("exposure", 0.0)),
+                )
 
     def answer(self) -> MapAnswer:
         """Label every measured point from all the dose it has had.

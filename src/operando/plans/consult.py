@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
 
 class Suggests(Protocol):
-    """What a plan needs of an agent."""
+    """What a plan needs of an agent; it may also have `should_stop` and `in_turn`."""
 
     def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Give points to measure."""
@@ -19,10 +19,12 @@ class Suggests(Protocol):
 
 
 class Consultation:
-    """One question to an agent, answered on a thread of its own.
+    """One question to an agent, answered on another thread.
 
-    The thread is a daemon: an agent that hangs holds up neither the plan nor the interpreter's
-    exit.
+    An agent with a queue of documents answers ``in_turn``: after the documents emitted before
+    the question and before any emitted after it, so that the answer does not depend on how fast
+    anything is. Any other agent is asked on a thread of its own. Both are daemons: an agent
+    that hangs holds up neither the plan nor the interpreter's exit.
 
     Parameters
     ----------
@@ -30,6 +32,8 @@ class Consultation:
         Whom to ask.
     num_points : int
         How many points to ask for.
+    may_stop : bool
+        Whether to ask first if the agent has seen enough (``should_stop``, when it has that).
 
     Notes
     -----
@@ -47,32 +51,45 @@ class Consultation:
     2
     """
 
-    def __init__(self, agent: Suggests, num_points: int) -> None:
+    def __init__(self, agent: Suggests, num_points: int, *, may_stop: bool = False) -> None:
         self._agent = agent
         self._num_points = num_points
-        self._answer: Future[None] = Future()
-        self._suggestions: list[Mapping[str, Any]] = []
+        self._may_stop = may_stop
+        self._answered: Future[None] = Future()
+        self._answered.set_running_or_notify_cancel()  # so that an aborted wait cannot cancel it
         self._began = time.perf_counter()
-        self.error: Exception | None = None
+        self._suggestions: list[Mapping[str, Any]] = []
+        #: Why the agent would measure no more; None when it would.
+        self.stop: str | None = None
+        self.error: BaseException | None = None
+        #: Time the agent took, queue included, real seconds.
         self.seconds = 0.0
-        threading.Thread(target=self._ask, name="operando-consultation", daemon=True).start()
+        in_turn = getattr(agent, "in_turn", None)
+        reply: Future[None] = _on_own_thread(self._ask) if in_turn is None else in_turn(self._ask)
+        reply.add_done_callback(self._take)
 
     def _ask(self) -> None:
-        try:
-            self._suggestions = list(self._agent.suggest(self._num_points))
-        except Exception as error:
-            self.error = error
+        should_stop = getattr(self._agent, "should_stop", None) if self._may_stop else None
+        if should_stop is not None:
+            stop, reason = should_stop()
+            if stop:
+                self.stop = str(reason or "the agent has seen enough")
+                return
+        self._suggestions = list(self._agent.suggest(self._num_points))
+
+    def _take(self, reply: Future[None]) -> None:
         self.seconds = time.perf_counter() - self._began
-        self._answer.set_result(None)
+        self.error = reply.exception()
+        self._answered.set_result(None)
 
     def awaitable(self) -> Awaitable[None]:
         """Return something to await for the answer; it may be called again."""
-        return asyncio.wrap_future(self._answer)
+        return asyncio.wrap_future(self._answered)
 
     @property
     def done(self) -> bool:
         """Whether the agent has answered or failed."""
-        return self._answer.done()
+        return self._answered.done()
 
     def result(self) -> list[Mapping[str, Any]]:
         """Return the suggestions.
@@ -111,5 +128,20 @@ class Consultation:
         Exception
             What the agent raised.
         """
-        self._answer.result(timeout)
+        self._answered.result(timeout)
         return self.result()
+
+
+def _on_own_thread(ask: Callable[[], None]) -> Future[None]:
+    reply: Future[None] = Future()
+
+    def answer() -> None:
+        try:
+            ask()
+        except Exception as error:
+            reply.set_exception(error)
+        else:
+            reply.set_result(None)
+
+    threading.Thread(target=answer, name="operando-consultation", daemon=True).start()
+    return reply
