@@ -148,3 +148,35 @@ def test_a_reader_that_was_closed_holds_no_file_and_can_start_again(tmp_path, re
 def test_the_documents_of_the_support_module_are_valid(tmp_path):
     for name, doc in documents(tmp_path, 2):
         event_model.schema_validators[event_model.DocumentNames[name]].validate(doc)
+
+
+def test_two_agents_may_read_the_same_frames_at_the_same_time(tmp_path):
+    docs = list(documents(tmp_path, 24, batch=3))
+    readers, wrong = [FrameReader() for _ in range(3)], []
+
+    def read(reader):
+        try:
+            for datum, frames in read_all(reader, docs):
+                if frames[0, 0, 0] != 1000 * datum["indices"]["start"]:
+                    wrong.append(datum)
+        except AgentError as error:
+            wrong.append(error)
+
+    for _ in range(5):
+        threads = [threading.Thread(target=read, args=(reader,)) for reader in readers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for reader in readers:
+        reader.close()
+    assert not wrong
+
+
+def test_a_file_that_somebody_else_has_open_is_read(tmp_path, reader):
+    docs = list(documents(tmp_path, 6))
+    with h5py.File(next(tmp_path.glob("*.h5")), "r", swmr=True, libver="latest") as file:
+        data = file[DATASET]
+        assert data[0, 0, 0] == 0
+        assert [f[0, 0, 0] for _, f in read_all(reader, docs)] == [0, 1000, 2000, 3000, 4000, 5000]
+        assert data[5, 0, 0] == 5000

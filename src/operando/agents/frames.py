@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operando.errors import AgentError
+
+
+#: HDF5 cannot refresh a dataset that is open a second time in the same process, by another
+#: agent that reads the same frames. Hence a lock, and no dataset stays open.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class FrameReader:
@@ -53,27 +59,32 @@ class FrameReader:
             raise AgentError(f"frames of an unknown stream resource {uid} were announced")
         start, stop = datum["indices"]["start"], datum["indices"]["stop"]
         resource = self._resources[uid]
+        deadline = time.monotonic() + self._patience
         try:
-            data = self._dataset(uid, resource)
-            deadline = time.monotonic() + self._patience
-            while data.shape[0] < stop:
+            while (found := self._look(uid, resource, start, stop)).shape[0] < stop - start:
                 if time.monotonic() > deadline:
                     raise AgentError(
-                        f"{resource['uri']} holds {data.shape[0]} frames; {stop} were announced"
+                        f"{resource['uri']} holds {start + len(found)} frames; "
+                        f"{stop} were announced"
                     )
                 time.sleep(0.01)
-                data.refresh()
-            return np.asarray(data[start:stop])
+            return found
         except (OSError, KeyError) as error:
             raise AgentError(f"cannot read frames from {resource['uri']}: {error}") from error
 
-    def _dataset(self, uid: str, resource: Mapping[str, Any]) -> Any:
-        if uid not in self._files:
-            self._files[uid] = _open(_path(resource["uri"]))
-        data = self._files[uid][resource["parameters"]["dataset"]]
-        if data.file.swmr_mode:
-            data.refresh()
-        return data
+    def _look(self, uid: str, resource: Mapping[str, Any], start: int, stop: int) -> NDArray[Any]:
+        """Read as many of the frames as can be seen now."""
+        with _ONE_AT_A_TIME:
+            if uid not in self._files:
+                self._files[uid] = _open(_path(resource["uri"]))
+            data = self._files[uid][resource["parameters"]["dataset"]]
+            try:
+                if data.shape[0] < stop and data.file.swmr_mode:
+                    data.refresh()
+                return np.asarray(data[start:stop])
+            finally:
+                # At once, not when this frame of the stack dies: a traceback may keep it.
+                data.id.close()
 
     def close(self) -> None:
         """Close all files and forget them."""
