@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from operando.errors import AgentError
 
-
 #: HDF5 cannot refresh a dataset that is open a second time in the same process, by another
 #: agent that reads the same frames. Hence a lock, and no dataset stays open.
 _ONE_AT_A_TIME = threading.Lock()
