@@ -233,8 +233,10 @@ class PhaseMappingAgent:
         """
         if self.checkpoint_path is None:
             raise AgentError(f"agent {self.name} has no checkpoint_path")
-        state = AgentState(self._memory(), self._suggested, self._next_id)
-        write_checkpoint(self.checkpoint_path, self.spec(), state)
+        self.drain()
+        with self._lock:
+            state = AgentState(self._memory(), self._suggested, self._next_id)
+            write_checkpoint(self.checkpoint_path, self.spec(), state)
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> PhaseMappingAgent:
