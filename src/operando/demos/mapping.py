@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from operando.agents.phase_mapping import PhaseMappingAgent
 from operando.errors import BadInput
 from operando.figures.mapping import MapPicture, draw_map
 from operando.physics.phases import DISPLAY_NAMES, LABELS
-from operando.plans.mapping import map_fly, map_two_pass
+from operando.plans import map_fly, map_two_pass
 from operando.scoring import LabelScore, score_labels
 from operando.session import Session, default_store, mapping_session
 from operando.simulations.specimen import CorrodedSteel
@@ -63,13 +64,13 @@ class MappingDemo:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise BadInput(f"--seed is {self.seed}; 0 or more is needed")
-        if min(self.shape) < 2 or not self.step_um > 0:
+        if min(self.shape) < 2 or not 0 < self.step_um < math.inf:
             raise BadInput(
                 f"a map of {self.shape[0]} x {self.shape[1]} points, {self.step_um} µm apart, is "
                 "none: 2 x 2 points and a step above 0 are needed"
             )
-        if not self.dwell_s > 0:
-            raise BadInput(f"--dwell is {self.dwell_s} s; it must be above 0")
+        if not 0 < self.dwell_s < math.inf:
+            raise BadInput(f"--dwell is {self.dwell_s} s; a number above 0 is needed")
 
     @property
     def points(self) -> int:
