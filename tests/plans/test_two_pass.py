@@ -54,7 +54,7 @@ def test_revisits_are_those_the_agent_chose_with_reasons(station, engine, docume
     start = documents[0][1]
     assert start["num_points"] == 60
     assert start["agent"] == agent.spec()
-    assert start["revisits"] == {"num": 12, "exposure": 0.2, "batch": 5}
+    assert start["revisits"] == {"num": 12, "exposure": 0.2, "batch": 5, "lookahead": 0}
 
 
 def test_each_decision_is_emitted_before_its_point_is_measured(station, engine, documents):

@@ -1,28 +1,34 @@
 """Bluesky plans: messages only."""
 
+from operando.plans.adaptive import map_adaptive
 from operando.plans.battery import soc_stepped
 from operando.plans.decisions import Decision, DecisionRecorder
 from operando.plans.grid import MapGrid
-from operando.plans.mapping import map_fly, map_raster, map_two_pass
-from operando.plans.revisits import revisit
+from operando.plans.mapping import map_fly, map_raster
+from operando.plans.progress import Progress
 from operando.plans.soc_adaptive import soc_adaptive
 from operando.plans.soc_timetable import completed_steps
+from operando.plans.stage_time import StageTime, stage_time
 from operando.plans.stubs import fly_lines, measure_point, with_beam
+from operando.plans.two_pass import map_two_pass
 from operando.plans.xafs import xafs_step
 
 __all__ = [
     "Decision",
     "DecisionRecorder",
     "MapGrid",
+    "Progress",
+    "StageTime",
     "completed_steps",
     "fly_lines",
+    "map_adaptive",
     "map_fly",
     "map_raster",
     "map_two_pass",
     "measure_point",
-    "revisit",
     "soc_adaptive",
     "soc_stepped",
+    "stage_time",
     "with_beam",
     "xafs_step",
 ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
+
+logger = logging.getLogger(__name__)
 
 
 class Suggests(Protocol):
@@ -64,9 +67,7 @@ class Consultation:
         self.error: BaseException | None = None
         #: Time the agent took, queue included, real seconds.
         self.seconds = 0.0
-        in_turn = getattr(agent, "in_turn", None)
-        reply: Future[None] = _on_own_thread(self._ask) if in_turn is None else in_turn(self._ask)
-        reply.add_done_callback(self._take)
+        _in_turn(agent, self._ask).add_done_callback(self._take)
 
     def _ask(self) -> None:
         should_stop = getattr(self._agent, "should_stop", None) if self._may_stop else None
@@ -130,6 +131,34 @@ class Consultation:
         """
         self._answered.result(timeout)
         return self.result()
+
+
+def report_failures(agent: Any, suggestions: Sequence[Mapping[str, Any]]) -> None:
+    """Tell an agent that wants to know (``register_failures``) what could not be measured.
+
+    Parameters
+    ----------
+    agent : object
+        Nothing happens when it has no such method; what it raises is logged.
+    suggestions : sequence of mapping
+        What it had suggested.
+    """
+    register = getattr(agent, "register_failures", None)
+    if register is None or not suggestions:
+        return
+
+    def log(reply: Future[None]) -> None:
+        if (error := reply.exception()) is not None:
+            logger.warning("the agent did not take note of its failures: %r", error)
+
+    told = list(suggestions)
+    _in_turn(agent, lambda: register(told)).add_done_callback(log)
+
+
+def _in_turn(agent: Any, ask: Callable[[], None]) -> Future[None]:
+    in_turn: Callable[[Callable[[], None]], Future[None]]
+    in_turn = getattr(agent, "in_turn", _on_own_thread)
+    return in_turn(ask)
 
 
 def _on_own_thread(ask: Callable[[], None]) -> Future[None]:

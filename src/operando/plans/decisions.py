@@ -34,11 +34,25 @@ class Decision:
     think_time : float
         Time the agent took to answer, real seconds.
     round : int
-        Number of the question, from 0.
+        Number of the question, from 0; -1 for a point that nobody was asked about.
     after : int
-        Number of points (of all passes) measured when the agent was asked.
+        Number of points of this run (of all its passes) measured when the agent was asked.
     id : str
         The suggestion's ``_id``.
+
+    Notes
+    -----
+    `round` and `after` are what a replay needs. All decisions of a round come of one question,
+    which asked for as many points as the round has decisions (for fewer only where an agent
+    gave fewer). It was put between two documents: after the event (or the page of events) that
+    is number `after` in the streams ``primary`` and ``revisits`` together, and before the next
+    event of any stream. Rounds may begin before the last one's points are all measured
+    (``lookahead``), so `after` says when to ask, not where the decision stands in its stream.
+    Decisions of a round come in the order in which they are measured, not in that of the
+    agent's preference. A round whose reasons are "fallback: the agent has not answered an
+    earlier question" was asked about by nobody; after "fallback: no answer within" the question
+    was put and its answer, if one came, thrown away. A run whose start document has
+    ``resumes`` continues another: the agent has read that run's documents first.
     """
 
     x: float

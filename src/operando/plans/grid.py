@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,27 +109,33 @@ class MapGrid:
         order[1::2] = order[1::2, ::-1]
         return order.ravel()
 
-    def lines(self) -> Iterator[dict[str, float]]:
+    def lines(self, skip: Collection[int] = ()) -> Iterator[dict[str, float]]:
         """Yield the rows as lines to fly, every other one backwards.
+
+        Parameters
+        ----------
+        skip : collection of int
+            Points that need not be measured; what is left of a row may be several lines.
 
         Yields
         ------
         dict
             ``x_start``, ``x_stop``, ``y`` (um), ``num`` (frames) and ``pitch`` (um).
         """
-        columns = self.shape[1]
-        for row in range(self.shape[0]):
-            first, last = row * columns, (row + 1) * columns - 1
-            if row % 2:
-                first, last = last, first
-            x_start, y = self.position(first)
-            yield {
-                "x_start": x_start,
-                "x_stop": self.position(last)[0],
-                "y": y,
-                "num": columns,
-                "pitch": -self.step if row % 2 else self.step,
-            }
+        left = np.ones(self.size, dtype=bool)
+        left[list(skip)] = False
+        for row, order in enumerate(self.serpentine().reshape(self.shape)):
+            wanted = np.concatenate([[False], left[order], [False]]).astype(int)
+            begins, ends = (np.flatnonzero(np.diff(wanted) == sign) for sign in (1, -1))
+            for begin, end in zip(begins, ends, strict=True):
+                x_start, y = self.position(order[begin])
+                yield {
+                    "x_start": x_start,
+                    "x_stop": self.position(order[end - 1])[0],
+                    "y": y,
+                    "num": int(end - begin),
+                    "pitch": -self.step if row % 2 else self.step,
+                }
 
     def space_filling(self, seed: int = 0) -> Iterator[int]:
         """Yield every point once, each far from those before it.

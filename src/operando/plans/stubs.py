@@ -55,7 +55,7 @@ def one_run(inner: MsgGenerator, md: Mapping[str, Any]) -> MsgGenerator[str]:
     Parameters
     ----------
     inner : generator
-        What happens in the run.
+        What happens in the run. When it returns a text, that is the reason of the stop document.
     md : mapping
         For the start document.
 
@@ -71,6 +71,14 @@ def one_run(inner: MsgGenerator, md: Mapping[str, Any]) -> MsgGenerator[str]:
     knows the reason.
     """
     uid: str = yield from bps.open_run(dict(md))
+    returned: list[Any] = []
+
+    def measure() -> MsgGenerator:
+        returned.append((yield from inner))
+
+    def close_well() -> MsgGenerator:
+        reason = returned[0] if isinstance(returned[0], str) else None
+        yield from bps.close_run(reason=reason)
 
     def close(error: Exception) -> MsgGenerator:
         if isinstance(error, RunEngineControlException):
@@ -78,7 +86,7 @@ def one_run(inner: MsgGenerator, md: Mapping[str, Any]) -> MsgGenerator[str]:
         else:
             yield from bps.close_run(exit_status="fail", reason=str(error))
 
-    yield from bpp.contingency_wrapper(inner, except_plan=close, else_plan=bps.close_run)
+    yield from bpp.contingency_wrapper(measure(), except_plan=close, else_plan=close_well)
     return uid
 
 
@@ -104,7 +112,9 @@ def with_beam(shutter: Any, measurement: MsgGenerator) -> MsgGenerator:
     return (yield from bpp.finalize_wrapper(inner(), close))
 
 
-def measure_point(station: MappingStation, x: float, y: float, stream: str) -> MsgGenerator:
+def measure_point(
+    station: MappingStation, x: float, y: float, stream: str
+) -> MsgGenerator[float | None]:
     """Go to a point, expose and read: one event.
 
     Parameters
@@ -115,6 +125,11 @@ def measure_point(station: MappingStation, x: float, y: float, stream: str) -> M
         Position, um.
     stream : str
         Stream of the event.
+
+    Returns
+    -------
+    float or None
+        When the stage was read, in seconds of the station's clock; None when nobody measures.
 
     Notes
     -----
@@ -130,9 +145,23 @@ def measure_point(station: MappingStation, x: float, y: float, stream: str) -> M
     yield Msg("trigger", monitor, group="expose")
     yield Msg("wait", None, group="expose")
     yield Msg("create", None, name=stream)
+    readings = []
     for device in (stage, monitor, detector):
-        yield Msg("read", device)
+        readings.append((yield Msg("read", device)))
     yield Msg("save")
+    return timestamp(readings[0])
+
+
+def timestamp(reading: Mapping[str, Mapping[str, Any]] | None) -> float | None:
+    """Return when a reading was taken, or None when there is none.
+
+    Examples
+    --------
+    >>> timestamp({"stage_x": {"value": 1.0, "timestamp": 5.0}})
+    5.0
+    """
+    times = [float(item["timestamp"]) for item in (reading or {}).values()]
+    return max(times, default=None)
 
 
 def fly_line(flyer: Any, line: Mapping[str, float], exposure: float, stream: str) -> MsgGenerator:

@@ -1,0 +1,131 @@
+"""What runs have measured of a map, read from their documents, so that another can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from operando.errors import BadInput
+from operando.plans.grid import MapGrid
+
+Document = tuple[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a map has come.
+
+    Parameters
+    ----------
+    uid : str
+        The last run of the map.
+    start : mapping
+        Its start document.
+    measured : frozenset of int
+        Points in the stream ``primary``.
+    revisits : int
+        Number of events in the stream ``revisits``.
+    dose : mapping of int to float
+        Exposure of every point that was measured, s.
+    revisited : mapping of int to float
+        The same, of points that were measured more than once.
+    """
+
+    uid: str
+    start: Mapping[str, Any] = field(repr=False)
+    measured: frozenset[int] = field(repr=False)
+    revisits: int
+    dose: Mapping[int, float] = field(repr=False)
+    revisited: Mapping[int, float] = field(repr=False)
+
+    @classmethod
+    def of(cls, documents: Iterable[Document]) -> Progress:
+        """Read the documents of a run; of a run and those it resumes, oldest first.
+
+        Parameters
+        ----------
+        documents : iterable of (str, mapping)
+            As a RunEngine or a store gives them.
+
+        Returns
+        -------
+        Progress
+
+        Raises
+        ------
+        BadInput
+            If there is no start document of a map.
+        """
+        reader = _Reader()
+        for name, doc in documents:
+            if (read := getattr(reader, f"read_{name}", None)) is not None:
+                read(doc)
+        if reader.grid is None:
+            raise BadInput("there is no start document of a map")
+        return cls(
+            uid=str(reader.start["uid"]),
+            start=reader.start,
+            measured=frozenset(reader.primary),
+            revisits=reader.revisits,
+            dose=reader.dose,
+            revisited={point: s for point, s in reader.dose.items() if reader.visits[point] > 1},
+        )
+
+
+class _Reader:
+    """Count points as documents tell of them."""
+
+    def __init__(self) -> None:
+        self.start: Mapping[str, Any] = {}
+        self.grid: MapGrid | None = None
+        self.primary: set[int] = set()
+        self.revisits = 0
+        self.dose: dict[int, float] = {}
+        self.visits: dict[int, int] = {}
+        self._streams: dict[str, tuple[str, float]] = {}
+
+    def read_start(self, doc: Mapping[str, Any]) -> None:
+        try:
+            rows, columns = (int(n) for n in doc["shape"])
+            origin = (float(doc["extents"][0][0]), float(doc["extents"][1][0]))
+            grid = MapGrid((rows, columns), float(doc["step"]), origin)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"run {doc.get('uid', '?')} is no map") from error
+        if self.grid not in (None, grid):
+            raise BadInput(f"run {doc['uid']} is not of the map that it resumes")
+        self.start, self.grid = doc, grid
+
+    def read_descriptor(self, doc: Mapping[str, Any]) -> None:
+        if doc.get("name") in ("primary", "revisits"):
+            self._streams[doc["uid"]] = doc["name"], _exposure(doc)
+
+    def read_event(self, doc: Mapping[str, Any]) -> None:
+        if (stream := self._streams.get(doc["descriptor"])) is not None:
+            self._count(*stream, [doc["data"]["stage_x"]], [doc["data"]["stage_y"]])
+
+    def read_event_page(self, doc: Mapping[str, Any]) -> None:
+        if (stream := self._streams.get(doc["descriptor"])) is not None:
+            self._count(*stream, doc["data"]["stage_x"], doc["data"]["stage_y"])
+
+    def _count(
+        self, stream: str, exposure: float, xs: Iterable[float], ys: Iterable[float]
+    ) -> None:
+        assert self.grid is not None, "a descriptor came before any start document"
+        for x, y in zip(xs, ys, strict=True):
+            point = self.grid.nearest(float(x), float(y))
+            if stream == "primary":
+                self.primary.add(point)
+            else:
+                self.revisits += 1
+            self.dose[point] = self.dose.get(point, 0.0) + exposure
+            self.visits[point] = self.visits.get(point, 0) + 1
+
+
+def _exposure(descriptor: Mapping[str, Any]) -> float:
+    """Exposure in a descriptor's configuration, s; 0 when there is none."""
+    for device in descriptor.get("configuration", {}).values():
+        for key, value in device.get("data", {}).items():
+            if key.endswith("_exposure"):
+                return float(value)
+    return 0.0

@@ -1,0 +1,220 @@
+"""Rounds of asking and measuring: the next batch is thought out while this one is exposed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import bluesky.plan_stubs as bps
+import numpy as np
+from bluesky.run_engine import WaitForTimeoutError
+from bluesky.utils import Msg, MsgGenerator
+
+from operando.errors import BadInput
+from operando.plans.chooser import Chooser, MapFull
+from operando.plans.consult import Consultation, Suggests, report_failures
+from operando.plans.decisions import Decision, DecisionRecorder
+from operando.plans.grid import route
+from operando.plans.stubs import MappingStation, measure_point, plan, timestamp
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How an agent is asked.
+
+    Parameters
+    ----------
+    num : int
+        Number of points to measure.
+    batch : int
+        Number of points to ask for at a time.
+    lookahead : int
+        The question for the next batch is put when this many points of the present one are
+        left to measure, so that the agent thinks while they are exposed; 0 puts it when all
+        are measured, and the beam waits for the answer.
+    timeout : float
+        Longest wait for an answer, real seconds.
+    until : float, optional
+        No point begins that would end later than this, s of the station's clock.
+    point_s : float
+        Time that a point takes, moving included, s; for `until`.
+    """
+
+    num: int
+    batch: int
+    lookahead: int = 0
+    timeout: float = 60.0
+    until: float | None = None
+    point_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 < self.num:
+            raise BadInput(f"a batch needs at least one point, not {self.batch}")
+        if self.lookahead < 0:
+            raise BadInput(f"lookahead must not be negative, but is {self.lookahead}")
+        if not self.timeout > 0:
+            raise BadInput(f"a timeout must be positive, not {self.timeout!r} s")
+
+    def over(self, now: float | None) -> bool:
+        """Whether there is no time for another point."""
+        return self.until is not None and now is not None and now + self.point_s > self.until
+
+
+class Asker:
+    """Puts questions to an agent and numbers them.
+
+    Parameters
+    ----------
+    agent : Suggests
+        Whom to ask.
+    rounds : Rounds
+        How.
+    chooser : Chooser
+        Makes decisions of the answers.
+    measured : int
+        Number of points measured before the first question.
+    """
+
+    def __init__(self, agent: Suggests, rounds: Rounds, chooser: Chooser, measured: int) -> None:
+        self._agent, self._rounds, self._chooser = agent, rounds, chooser
+        self._before = measured
+        self._question: Consultation | None = None
+        self._waiting = False
+        self._late = False
+        self._wanted = 0
+        self._facts: dict[str, int] = {}
+        self._round = 0
+
+    def ask(self, done: int, left: int) -> None:
+        """Put the next question, unless it has been put.
+
+        Parameters
+        ----------
+        done : int
+            Number of points measured in these rounds.
+        left : int
+            Number of points decided on and not measured yet.
+        """
+        if self._waiting:
+            return
+        self._waiting = True
+        self._wanted = min(self._rounds.batch, self._rounds.num - done - left)
+        self._facts = {"round": self._round, "after": self._before + done}
+        self._round += 1
+        unanswered = self._question is not None and not self._question.done
+        if not unanswered:
+            self._question = Consultation(self._agent, self._wanted, may_stop=True)
+        self._late = unanswered
+
+    def decisions(self) -> MsgGenerator[list[Decision] | str]:
+        """Wait for the answer.
+
+        Returns
+        -------
+        list of Decision or str
+            What to measure, or why the agent would measure no more.
+
+        Raises
+        ------
+        MapFull
+            If nothing may be measured any more.
+        """
+        self._waiting = False
+        question = self._question
+        assert question is not None, "nothing was asked"
+        if self._late:
+            why = "the agent has not answered an earlier question"
+            return self._chooser.fall_back_all(self._wanted, why, **self._facts)
+        yield from bps.checkpoint()
+        try:
+            yield from bps.wait_for([question.awaitable], timeout=self._rounds.timeout)
+        except WaitForTimeoutError:
+            pass  # the question is not done, which is what counts
+        if question.done and question.error is None and question.stop is not None:
+            return question.stop
+        decided = self._chooser.decide(question, self._wanted, self._rounds.timeout, self._facts)
+        refused, self._chooser.refused = self._chooser.refused, []
+        report_failures(self._agent, refused)
+        return decided
+
+
+@plan
+def measure_chosen(
+    station: MappingStation,
+    agent: Suggests,
+    chooser: Chooser,
+    rounds: Rounds,
+    *,
+    stream: str,
+    measured: int,
+    position: tuple[float, float],
+    recorder: DecisionRecorder | None = None,
+) -> MsgGenerator[str | None]:
+    """Measure points that an agent chooses, with the reasons in the stream ``decisions``.
+
+    Parameters
+    ----------
+    station : MappingStation
+        The devices; the detector must have been prepared.
+    agent : Suggests
+        Whom to ask.
+    chooser : Chooser
+        Makes decisions of the answers.
+    rounds : Rounds
+        How many points, how many at a time, and when to ask.
+    stream : str
+        Stream of the measured points.
+    measured : int
+        Number of points measured before.
+    position : tuple of float
+        Where the stage is (x, y), um.
+    recorder : DecisionRecorder, optional
+        The one that the run has used before.
+
+    Returns
+    -------
+    str or None
+        Why the rounds ended early.
+    """
+    recorder = recorder or DecisionRecorder()
+    asker = Asker(agent, rounds, chooser, measured)
+    done = 0
+    now = timestamp((yield Msg("read", station.stage)))
+    while done < rounds.num:
+        asker.ask(done, 0)
+        try:
+            decisions = yield from asker.decisions()
+        except MapFull as full:
+            return str(full)
+        if isinstance(decisions, str):
+            return decisions
+        total = len(decisions)
+        for k, decision in enumerate(routed(decisions, position)):
+            if rounds.over(now):
+                return "the time is up"
+            left = total - k
+            if left <= rounds.lookahead and done + left < rounds.num:
+                asker.ask(done, left)
+            yield from record(recorder, decision)
+            now = yield from measure_point(station, decision.x, decision.y, stream)
+            position = (decision.x, decision.y)
+            done += 1
+    return None
+
+
+def routed(decisions: list[Decision], position: tuple[float, float]) -> list[Decision]:
+    """Order decisions so that the stage travels little; see `route`."""
+    x = np.array([decision.x for decision in decisions])
+    y = np.array([decision.y for decision in decisions])
+    return [decisions[k] for k in route(x, y, position)]
+
+
+def record(recorder: DecisionRecorder, decision: Decision) -> MsgGenerator[Any]:
+    """Emit a decision as one event of the stream ``decisions``."""
+    reason = decision.reason[:200]
+    yield Msg("checkpoint")
+    yield Msg("set", recorder, replace(decision, reason=reason), group="decide")
+    yield Msg("wait", None, group="decide")
+    yield Msg("create", None, name="decisions")
+    yield Msg("read", recorder)
+    yield Msg("save")
