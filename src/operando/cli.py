@@ -13,6 +13,7 @@ from operando.commands.classify import classify
 from operando.commands.export import export
 from operando.commands.lcf import lcf
 from operando.commands.regress import regress
+from operando.commands.replay import replay
 from operando.commands.runs import NEGATIVE_NUMBERS, runs, show
 from operando.commands.train import train
 from operando.errors import BadInput, OperandoError
@@ -31,6 +32,7 @@ app.command()(classify)
 app.command(context_settings=NEGATIVE_NUMBERS)(export)
 app.command()(lcf)
 app.command()(regress)
+app.command(context_settings=NEGATIVE_NUMBERS)(replay)
 app.command()(runs)
 app.command(context_settings=NEGATIVE_NUMBERS)(show)
 app.command()(train)
@@ -54,7 +56,10 @@ def _main(
 def main() -> None:
     """Run the command line; one clear line and status 2 on bad input."""
     try:
-        app(standalone_mode=False)
+        # A command that ends by typer.Exit has its status returned, not raised.
+        status = app(standalone_mode=False)
+        if isinstance(status, int) and status:
+            sys.exit(status)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except BadInput as error:

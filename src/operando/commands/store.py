@@ -17,7 +17,7 @@ app = typer.Typer(help="What a store holds and what waits to be in it.", no_args
 
 @app.callback()
 def _store() -> None:
-    """What a store holds and what waits to be in it."""
+    """Look at a store: what it holds and what waits to be in it."""
 
 
 @app.command()
