@@ -34,9 +34,7 @@ def assert_drawn(path):
     assert pixels[..., :3].std() > 0.05  # not a blank sheet
 
 
-@pytest.mark.parametrize(
-    ("shape", "step"), [((12, 10), 2.0), ((2, 2), 0.5), ((2, 30), 1.0), ((40, 3), 20.0)]
-)
+@pytest.mark.parametrize(("shape", "step"), [((2, 30), 1.0), ((40, 3), 20.0)])
 def test_four_figures_are_written(tmp_path, shape, step):
     drawn = picture(shape, step)
     paths = draw_map(drawn, tmp_path / "new" / "folder", truth=drawn.present)

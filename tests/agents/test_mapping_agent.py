@@ -19,7 +19,7 @@ from operando.agents.reduction import Reducer, ReductionConfig
 from operando.agents.spatial import SpatialPrior
 from operando.errors import AgentError, BadInput
 from operando.physics.phases import LABELS
-from operando.plans.mapping import map_fly, map_raster, map_two_pass
+from operando.plans import map_fly, map_raster, map_two_pass
 from support.small_map import SHAPE, STEP, SmallMap
 
 POINTS = SHAPE[0] * SHAPE[1]
