@@ -50,3 +50,8 @@ class MapAnswer:
         """Probability that all nine labels of a point are right, (ny, nx)."""
         probability = self.probability
         return np.asarray(np.maximum(probability, 1.0 - probability).prod(axis=-1))
+
+    def expected_accuracy(self, labels: Sequence[str] = LABELS) -> float:
+        """Share of some labels, over all points of the map, that probabilities say are right."""
+        probability = self.probability[..., [LABELS.index(label) for label in labels]]
+        return float(np.maximum(probability, 1.0 - probability).mean())

@@ -34,11 +34,18 @@ class MapDocuments:
     ----------
     memory : MapMemory or None
         Made when the first pattern arrives.
+    grid : MapGrid or None
+        Points of the map; another object with every map that begins.
+    chosen : set of int
+        Points that somebody decided to measure (stream ``decisions``) and that then were.
     """
 
     def __init__(self) -> None:
         self.memory: MapMemory | None = None
-        self._grid: MapGrid | None = None
+        self.grid: MapGrid | None = None
+        self.chosen: set[int] = set()
+        self._decided: set[int] = set()
+        self._decisions: set[str] = set()
         self._streams: dict[str, _Stream] = {}
         self._reducers: dict[ReductionConfig, Reducer] = {}
         self._reader = FrameReader()
@@ -49,17 +56,35 @@ class MapDocuments:
             read(doc)
 
     def _start(self, doc: Mapping[str, Any]) -> None:
-        self._grid = MapGrid.from_start(doc)
-        self.memory = None
+        if not self._goes_on(doc):
+            self.grid = MapGrid.from_start(doc)
+            self.memory = None
+            self.chosen.clear()
+        self._decided.clear()
+        self._decisions.clear()
         self._streams.clear()
         self._reader.close()
         self._reader = FrameReader()
+
+    def _goes_on(self, doc: Mapping[str, Any]) -> bool:
+        """Whether a run adds to the map that is there: it says so, or is no map itself."""
+        if self.memory is None:
+            return False
+        if "resumes" in doc:
+            return self.grid == MapGrid.from_start(doc)
+        return "extents" not in doc
+
+    def restore(self, memory: MapMemory) -> None:
+        """Take over the memory of an agent that was there before."""
+        self.memory, self.grid = memory, memory.grid
 
     def _stop(self, doc: Mapping[str, Any]) -> None:
         self._reader.close()
 
     def _descriptor(self, doc: Mapping[str, Any]) -> None:
         keys = doc["data_keys"]
+        if doc.get("name") == "decisions" and "decision_point" in keys:
+            self._decisions.add(doc["uid"])
         if not any(len(k["shape"]) >= 2 and k.get("external") for k in keys.values()):
             return
         config = ReductionConfig.from_descriptor(doc)
@@ -69,6 +94,8 @@ class MapDocuments:
         self._streams[doc["uid"]] = _Stream(reducer, config.exposure_s)
 
     def _event(self, doc: Mapping[str, Any]) -> None:
+        if doc["descriptor"] in self._decisions:
+            self._decided.add(int(doc["data"]["decision_point"]))
         if (stream := self._streams.get(doc["descriptor"])) is not None:
             position = (float(doc["data"]["stage_x"]), float(doc["data"]["stage_y"]))
             stream.positions[int(doc["seq_num"])] = position
@@ -101,11 +128,12 @@ class MapDocuments:
         stream.frames = waiting
 
     def _reduce(self, stream: _Stream, datum: Mapping[str, Any], numbers: range) -> None:
-        if self._grid is None:
+        if self.grid is None:
             raise AgentError("a frame came before any start document")
         patterns = stream.reducer.stream(self._reader.read(datum))
         if self.memory is None:
-            self.memory = MapMemory(self._grid, patterns.two_theta, patterns.wavelength)
+            self.memory = MapMemory(self.grid, patterns.two_theta, patterns.wavelength)
         xy = np.array([stream.positions.pop(n) for n in numbers])
-        points = self._grid.index(xy[:, 0], xy[:, 1])
+        points = self.grid.index(xy[:, 0], xy[:, 1])
         self.memory.add(points, patterns.intensity, patterns.sigma, stream.exposure_s)
+        self.chosen |= self._decided.intersection(points.tolist())

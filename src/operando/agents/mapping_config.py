@@ -24,24 +24,31 @@ class MappingConfig:
     seed : int
         Recorded for completeness: this agent draws no random numbers.
     labels : tuple of str
-        Labels whose uncertainty decides where to look next.
+        Labels whose uncertainty decides where to look next, and when it is enough.
+    target : float, optional
+        Share of these labels, over the whole map, that must be expected to be right before the
+        agent says that it has seen enough. None leaves the end of the map to its budget.
 
     Raises
     ------
     BadInput
-        If a label is none.
+        If a label is none, or the target not between 0 and 1.
     """
 
     spatial: SpatialPrior = field(default_factory=SpatialPrior)
     model: str = "shipped"
     seed: int = 0
     labels: tuple[str, ...] = LABELS
+    target: float | None = None
 
     def __post_init__(self) -> None:
         if not self.labels or not set(self.labels) <= set(LABELS):
             raise BadInput(
                 f"labels are {list(self.labels)}; one or more of {', '.join(LABELS)} are needed"
             )
+
+        if self.target is not None and not 0.0 < self.target < 1.0:
+            raise BadInput(f"the target is {self.target}; it must lie between 0 and 1")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> MappingConfig:

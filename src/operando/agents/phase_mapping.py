@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +19,9 @@ from operando.agents.map_answer import MapAnswer
 from operando.agents.map_checkpoint import AgentState, read_checkpoint, write_checkpoint
 from operando.agents.map_documents import MapDocuments
 from operando.agents.map_state import MapMemory
+from operando.agents.map_suggestions import Suggestions
 from operando.agents.mapping_config import MappingConfig
-from operando.agents.patterns import FloatArray, PowderPatterns
+from operando.agents.patterns import PowderPatterns
 from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels
 from operando.errors import AgentError
 from operando.physics.phases import LABELS
@@ -63,8 +65,7 @@ class PhaseMappingAgent:
         self._labels: tuple[MapMemory, PhaseLabels] | None = None
         # Documents are read on the worker's thread, questions come from others.
         self._lock = threading.RLock()
-        self._suggested: set[int] = set()
-        self._next_id = 0
+        self._suggestions = Suggestions()
         #: The answer that the first suggestions were made from: the map after its first pass.
         self.answer_when_first_asked: MapAnswer | None = None
 
@@ -84,10 +85,11 @@ class PhaseMappingAgent:
 
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
         with self._lock:
-            if name == "start":
-                self._suggested.clear()
-                self.answer_when_first_asked = None
+            before = self._documents.grid
             self._documents(name, doc)
+            if name == "start" and self._documents.grid is not before:
+                self._suggestions.clear()
+                self.answer_when_first_asked = None
 
     @property
     def error(self) -> Exception | None:
@@ -116,19 +118,22 @@ class PhaseMappingAgent:
         Parameters
         ----------
         points : sequence of mapping
-            Each with ``stage_x``, ``stage_y`` (µm), ``intensity`` (b,), ``sigma`` (b,) on the
-            axis of the patterns already seen, and ``exposure`` (s).
+            Each with ``stage_x``, ``stage_y`` (µm) or the ``_id`` of a suggestion,
+            ``intensity`` (b,), ``sigma`` (b,) on the axis of the patterns already seen, and
+            ``exposure`` (s). One without ``intensity`` is passed over: documents bring it.
 
         Raises
         ------
         AgentError
-            If no run has started or a point lies off the map.
+            If no run has started, a point lies off the map or nobody knows its ``_id``.
         """
         memory = self.memory()
         with self._lock:
             for point in points:
+                if "intensity" not in point:
+                    continue
                 memory.add(
-                    memory.grid.index([point["stage_x"]], [point["stage_y"]]),
+                    np.array([self._suggestions.point(point, memory.grid)]),
                     np.asarray(point["intensity"], dtype=np.float32)[None],
                     np.asarray(point["sigma"], dtype=np.float32)[None],
                     float(point.get("exposure", 0.0)),
@@ -171,39 +176,15 @@ class PhaseMappingAgent:
         answer = self.answer()
         if self.answer_when_first_asked is None:
             self.answer_when_first_asked = answer
-        grid = self._memory().grid
-        acquisition = answer.uncertainty(self.config.labels).ravel().astype(np.float64)
-        acquisition[list(self._suggested)] = -1.0
-        # A stable sort, so that ties fall the same way in a replay.
-        order = np.argsort(-acquisition, kind="stable")[: num_points or 1]
-        chosen = [int(i) for i in order if acquisition[i] >= 0.0]
-        self._suggested.update(chosen)
-        probability = answer.probability.reshape(-1, len(LABELS))
-        think_time = time.perf_counter() - begin
-        return [
-            self._suggestion(i, xy, acquisition[i], probability[i], think_time)
-            for i, xy in zip(chosen, grid.position(chosen), strict=True)
-        ]
-
-    def _suggestion(
-        self,
-        point: int,
-        position: NDArray[np.float64],
-        acquisition: float,
-        probability: FloatArray,
-        think_time: float,
-    ) -> dict[str, Any]:
-        self._next_id += 1
-        return {
-            "_id": self._next_id,
-            "point": point,
-            "stage_x": float(position[0]),
-            "stage_y": float(position[1]),
-            "acquisition": float(acquisition),
-            "probability": [float(p) for p in probability],
-            "model_version": self.classifier.version,
-            "think_time": think_time,
-        }
+        made = self._suggestions.choose(
+            answer,
+            self.config.labels,
+            self._memory().grid,
+            num_points or 1,
+            chosen_before=self._documents.chosen,
+        )
+        about = {"model_version": self.classifier.version}
+        return [{**one, **about, "think_time": time.perf_counter() - begin} for one in made]
 
     def report(self) -> Mapping[str, Any]:
         """Summarise the current answer, with the accuracy it expects of itself."""
@@ -213,6 +194,7 @@ class PhaseMappingAgent:
             "visits": int(memory.visits.sum()),
             "dwell_s": float(memory.exposure_s.sum()),
             "expected_exact_match": float(answer.confidence[answer.measured].mean()),
+            "expected_label_accuracy": answer.expected_accuracy(self.config.labels),
             "label_share": {
                 label: float(answer.present[..., k].mean()) for k, label in enumerate(LABELS)
             },
@@ -220,8 +202,39 @@ class PhaseMappingAgent:
         }
 
     def should_stop(self) -> tuple[bool, str | None]:
-        """Never by itself: the plan's budget ends the map."""
-        return False, None
+        """Stop when the whole map is expected to be as right as the configuration asks for."""
+        target = self.config.target
+        if target is None or self._documents.memory is None:
+            return False, None
+        expected = self.answer().expected_accuracy(self.config.labels)
+        return expected >= target, f"expected label accuracy {expected:.4f} >= {target:g}"
+
+    def get_best_points(self) -> Sequence[tuple[Any, Mapping[str, Any], Mapping[str, Any]]]:
+        """Give the point where another look would teach most; a map has no optimum.
+
+        Returns
+        -------
+        sequence of (int, mapping, mapping)
+            Index of the least certain point, its position (µm), ``uncertainty`` (chance that
+            its least certain label is wrong) and the probability of each label.
+        """
+        answer, grid = self.answer(), self._memory().grid
+        uncertainty = answer.uncertainty(self.config.labels).ravel()
+        point = int(uncertainty.argmax())
+        ((x, y),) = grid.position([point])
+        labels = zip(LABELS, answer.probability.reshape(-1, len(LABELS))[point], strict=True)
+        outcome = {"uncertainty": float(uncertainty[point])} | {k: float(p) for k, p in labels}
+        return [(point, {"stage_x": float(x), "stage_y": float(y)}, outcome)]
+
+    def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
+        """Take note of points that could not be measured: they are not suggested again."""
+        if self._documents.memory is None:
+            return
+        with self._lock:
+            for suggestion in suggestions:
+                with suppress(AgentError):  # off the map: never suggested
+                    point = self._suggestions.point(suggestion, self._documents.memory.grid)
+                    self._suggestions.points.add(point)
 
     def checkpoint(self) -> None:
         """Write what has been measured and suggested as plain arrays.
@@ -235,7 +248,8 @@ class PhaseMappingAgent:
             raise AgentError(f"agent {self.name} has no checkpoint_path")
         self.drain()
         with self._lock:
-            state = AgentState(self._memory(), self._suggested, self._next_id)
+            points = self._suggestions.points | self._documents.chosen
+            state = AgentState(self._memory(), points, self._suggestions.next_id)
             write_checkpoint(self.checkpoint_path, self.spec(), state)
 
     @classmethod
@@ -245,9 +259,9 @@ class PhaseMappingAgent:
         agent = cls(
             MappingConfig.from_mapping(spec["config"]), name=spec["name"], checkpoint_path=path
         )
-        agent._documents.memory = state.memory
-        agent._suggested = state.suggested
-        agent._next_id = state.next_id
+        agent._documents.restore(state.memory)
+        agent._suggestions.points = state.suggested
+        agent._suggestions.next_id = state.next_id
         return agent
 
     def memory(self) -> MapMemory:
