@@ -95,7 +95,8 @@ def draw_composition(
             image = panels[2].imshow(
                 wrong, cmap="cividis", vmin=0, vmax=3, extent=picture.extent_um
             )
-            fig.colorbar(image, ax=panels[2], ticks=[0, 1, 2, 3], shrink=0.6, label="of nine")
+            bar = fig.colorbar(image, ax=panels[2], ticks=[0, 1, 2, 3], shrink=0.6, label="of nine")
+            bar.set_ticklabels(["0", "1", "2", "3 or more"])
         for axes, title in zip(panels, titles, strict=True):
             map_axes(axes, title)
             scale_bar(axes, picture.extent_um)
