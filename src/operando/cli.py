@@ -15,6 +15,7 @@ from operando.commands.lcf import lcf
 from operando.commands.regress import regress
 from operando.commands.replay import replay
 from operando.commands.runs import NEGATIVE_NUMBERS, runs, show
+from operando.commands.serve import serve
 from operando.commands.train import train
 from operando.errors import BadInput, OperandoError
 
@@ -34,6 +35,7 @@ app.command()(lcf)
 app.command()(regress)
 app.command(context_settings=NEGATIVE_NUMBERS)(replay)
 app.command()(runs)
+app.command()(serve)
 app.command(context_settings=NEGATIVE_NUMBERS)(show)
 app.command()(train)
 

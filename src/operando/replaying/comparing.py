@@ -98,7 +98,7 @@ def _renamed(suggestion: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a decision is about: a position on the stage, or a state of charge."""
+    """Tell what a decision is about: a position on the stage, or a state of charge."""
     return tuple(row.get(key) for key in ("x", "y", "soc") if key in row)
 
 

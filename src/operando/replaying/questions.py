@@ -119,7 +119,7 @@ def _ask_early(documents: Sequence[Document], asked: list[Question]) -> None:
 
 
 def _points_begun(documents: Sequence[Document]) -> Iterator[int]:
-    """Number of points of which something is known once each document has been read."""
+    """Count the points of which something is known once each document has been read."""
     others: set[str] = set()
     reached: dict[str, int] = {}
     for name, doc in documents:

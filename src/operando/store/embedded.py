@@ -13,7 +13,8 @@ import os
 import secrets
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from operando.errors import BadInput, StoreError
@@ -111,7 +112,13 @@ def exporters() -> Any:
     return registry
 
 
-def application(places: Places, *, api_key: str | None = None) -> Any:
+def application(
+    places: Places,
+    *,
+    api_key: str | None = None,
+    anonymous: bool = False,
+    readable: Sequence[Path] = (),
+) -> Any:
     """Return the Tiled server application of a folder, not yet started.
 
     Parameters
@@ -120,6 +127,10 @@ def application(places: Places, *, api_key: str | None = None) -> Any:
         Where the store is; its catalog must exist.
     api_key : str, optional
         Key that lets a client in; by default a random one that nobody else knows.
+    anonymous : bool
+        Whether a client without a key may read.
+    readable : sequence of pathlib.Path
+        Folders of frames, besides the store's own, that runs may refer to.
 
     Returns
     -------
@@ -135,11 +146,13 @@ def application(places: Places, *, api_key: str | None = None) -> Any:
         f"sqlite:///{places.catalog}",
         specs=[{"name": "CatalogOfBlueskyRuns", "version": "3.0"}],
         writable_storage=[places.data.as_uri(), f"sqlite:///{places.tables}"],
-        readable_storage=[places.frames.as_uri()],
+        readable_storage=[folder.as_uri() for folder in (places.frames, *readable)],
     )
     return build_app(
         tree,
-        authentication=Authentication(single_user_api_key=api_key or _PROCESS_KEY),
+        authentication=Authentication(
+            single_user_api_key=api_key or _PROCESS_KEY, allow_anonymous_access=anonymous
+        ),
         serialization_registry=exporters(),
         include_routers=[validator],
     )

@@ -28,7 +28,8 @@ def open_store(
         A folder, served by a Tiled inside this process, or a Tiled server's address
         (``http://…``, ``https://…``). Everything after this call is the same for both.
     create : bool
-        Whether to make the folder's catalog when there is none.
+        Whether to make the folder's catalog when there is none, and to go on while a server
+        does not answer: what is measured then waits in the journal.
     progress : callable, optional
         Called with one line of text when something slow begins.
     api_key : str, optional
@@ -50,7 +51,7 @@ def open_store(
     try:
         store.catalog  # noqa: B018 - say at once when it cannot be opened
     except StoreError as error:
-        if not is_server(target):
+        if not (is_server(target) and create):
             raise
         tell(f"{error}; runs wait in {places.journal}")
     if found := store.recover():
