@@ -142,8 +142,11 @@ def foil_spectrum(metal: str, energy: Floats) -> Floats:
     """
     above = energy - edge_of(metal).energy
     shoulder = 0.5 + np.arctan(above / 0.8) / np.pi
+    # Faded in: an oscillation that sets in at the edge itself would have a kink there, narrower
+    # than the core hole allows.
     fine = 0.06 * np.sin(2.2 * np.sqrt(np.maximum(above, 0.0))) * np.exp(-np.abs(above) / 150.0)
-    return np.asarray(0.35 * shoulder + 0.65 * _FOIL.at(above) + fine * (above > 0.0))
+    faded = _fade_in(wavenumber(np.maximum(above, 0.0), 0.0)) * fine
+    return np.asarray(0.35 * shoulder + 0.65 * _FOIL.at(above) + faded)
 
 
 def _bell(e: Floats, centre: float, sigma: float) -> Floats:
