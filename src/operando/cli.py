@@ -11,6 +11,7 @@ from operando import __version__
 from operando.commands import demo, store
 from operando.commands.classify import classify
 from operando.commands.export import export
+from operando.commands.ingest import ingest
 from operando.commands.lcf import lcf
 from operando.commands.regress import regress
 from operando.commands.replay import replay
@@ -31,6 +32,7 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(store.app, name="store")
 app.command()(classify)
 app.command(context_settings=NEGATIVE_NUMBERS)(export)
+app.command()(ingest)
 app.command()(lcf)
 app.command()(regress)
 app.command(context_settings=NEGATIVE_NUMBERS)(replay)
