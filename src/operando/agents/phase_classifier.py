@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import ThreadpoolController
 
 from operando.agents.patterns import FloatArray, PowderPatterns
-from operando.agents.phase_features import features, to_canonical
+from operando.agents.phase_features import effective_variance, features, to_canonical
 from operando.agents.phase_network import Ensemble
 from operando.agents.unknown import RESIDUAL_FEATURES, residual_features
 from operando.errors import BadInput
@@ -189,15 +192,29 @@ class PhaseClassifier:
         """
         logit = np.empty((len(patterns), len(LABELS)), dtype=np.float32)
         score = np.empty(len(patterns), dtype=np.float32)
-        for begin in range(0, len(patterns), _BATCH):
+
+        def fill(begin: int) -> None:
             part = slice(begin, begin + _BATCH)
-            canonical = to_canonical(patterns[part])
-            evidence = second_stage_features(self.first, canonical)
-            residual = evidence[:, len(LABELS) : len(LABELS) + len(RESIDUAL_FEATURES)]
-            logit[part] = self.second.logits(evidence)
-            score[part] = expit(residual @ self.unknown[:-1] + self.unknown[-1])
+            logit[part], score[part] = self._opinion(patterns[part])
+
+        begins = range(0, len(patterns), _BATCH)
+        # BLAS on one thread: the same numbers on any machine, and no threads within threads.
+        # numpy lets go of the interpreter while it computes, so a thread a batch is enough.
+        with _blas().limit(limits=1, user_api="blas"):
+            if len(begins) > 1:
+                with ThreadPoolExecutor(min(len(begins), os.cpu_count() or 1)) as pool:
+                    list(pool.map(fill, begins))
+            else:
+                for begin in begins:
+                    fill(begin)
         slope, offset = self.calibration.T
         return PhaseLabels(logit * slope + offset, score)
+
+    def _opinion(self, patterns: PowderPatterns) -> tuple[FloatArray, FloatArray]:
+        """Logits before calibration, and unknown scores, of one batch."""
+        evidence = second_stage_features(self.first, to_canonical(patterns))
+        residual = evidence[:, len(LABELS) : len(LABELS) + len(RESIDUAL_FEATURES)]
+        return self.second.logits(evidence), expit(residual @ self.unknown[:-1] + self.unknown[-1])
 
     def recalibrate(
         self, patterns: PowderPatterns, labels: NDArray[np.bool_], *, strength: float = 5.0
@@ -236,6 +253,12 @@ class PhaseClassifier:
         return replace(self, calibration=np.asarray(fitted, dtype=np.float32), metadata=metadata)
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """Find the BLAS libraries that are loaded; numpy's is, by now."""
+    return ThreadpoolController()
+
+
 def identity_calibration() -> FloatArray:
     """Slope one and offset nought for each label, (9, 2)."""
     return np.tile(np.array([1.0, 0.0], dtype=np.float32), (len(LABELS), 1))
@@ -247,10 +270,11 @@ def second_stage_features(first: Ensemble, canonical: PowderPatterns) -> FloatAr
     First opinion, left-over peaks once the phases of that opinion are explained away, and the
     pattern's signal to noise.
     """
-    measured = features(canonical)
+    intensity, variance = effective_variance(canonical)
+    measured = features(intensity, variance)
     opinion = first.logits(measured)
     present = opinion[:, : len(CRYSTALLINE)] > -1.0
-    residual = residual_features(canonical, present)
+    residual = residual_features(intensity, variance, present)
     opinion = np.clip(opinion, -12.0, 12.0)
     return np.concatenate([opinion, residual, measured[:, -1:]], axis=1)
 

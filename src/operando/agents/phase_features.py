@@ -142,7 +142,10 @@ def effective_variance(patterns: PowderPatterns) -> tuple[FloatArray, FloatArray
 
 
 def significance(
-    intensity: FloatArray, variance: FloatArray, filters: FloatArray
+    intensity: FloatArray,
+    variance: FloatArray,
+    filters: FloatArray,
+    squares: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Filter response and its standard deviation.
 
@@ -150,6 +153,8 @@ def significance(
     ----------
     intensity, variance : ndarray of float32, (n, b)
     filters : ndarray of float32, (b, m)
+    squares : ndarray of float32, (b, m), optional
+        Squares of `filters`, where the caller keeps them.
 
     Returns
     -------
@@ -157,7 +162,7 @@ def significance(
         In the unit of `intensity`, summed over bins.
     """
     amplitude = intensity @ filters
-    sd = np.sqrt(variance @ (filters * filters))
+    sd = np.sqrt(variance @ (filters * filters if squares is None else squares))
     return amplitude, np.maximum(sd, np.float32(1e-20))
 
 
@@ -165,10 +170,17 @@ def _background_shape(intensity: FloatArray, variance: FloatArray) -> FloatArray
     """Lower envelope and mean of coarse blocks, as log ratios to the pattern's mean."""
     n = intensity.shape[0]
     bins = intensity.shape[1] // (_SUB_BLOCK * _GROUP) * _SUB_BLOCK * _GROUP
-    fine = intensity[:, :bins].reshape(n, -1, _GROUP, _SUB_BLOCK).mean(axis=3)
+    blocks = intensity[:, :bins].reshape(n, -1, _SUB_BLOCK)
+    # Slice by slice: a mean over an axis of five takes three times as long.
+    total = blocks[..., 0] + blocks[..., 1]
+    for k in range(2, _SUB_BLOCK):
+        total += blocks[..., k]
+    total /= np.float32(_SUB_BLOCK)
+    fine = total.reshape(n, -1, _GROUP)
     noise = np.sqrt(variance.mean(axis=1, keepdims=True) / _SUB_BLOCK)
     mean = np.maximum(intensity.mean(axis=1, keepdims=True), 0) + 0.2 * noise + 1e-20
-    low = np.log(np.maximum(fine.min(axis=2), 0.0) / mean + 0.05)
+    lowest = np.minimum.reduce([fine[..., k] for k in range(_GROUP)])
+    low = np.log(np.maximum(lowest, 0.0) / mean + 0.05)
     high = np.log(np.maximum(fine.mean(axis=2), 0.0) / mean + 0.05)
     return np.concatenate([low, high], axis=1)
 
@@ -181,13 +193,13 @@ def _shares(volume: FloatArray, sd: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(share), dtype=np.float32)
 
 
-def features(patterns: PowderPatterns) -> FloatArray:
+def features(intensity: FloatArray, variance: FloatArray) -> FloatArray:
     """Features of each pattern.
 
     Parameters
     ----------
-    patterns : PowderPatterns
-        On the canonical axis (see :func:`to_canonical`).
+    intensity, variance : ndarray of float32, (n, 487)
+        On the canonical axis, as :func:`effective_variance` gives them.
 
     Returns
     -------
@@ -197,7 +209,6 @@ def features(patterns: PowderPatterns) -> FloatArray:
         whole pattern and, in two ways, its share of the crystalline volume; the background's
         shape; the pattern's overall signal to noise.
     """
-    intensity, variance = effective_variance(patterns)
     amplitude, sd = significance(intensity, variance, _filters())
     z = np.arcsinh(0.5 * amplitude / sd)
     n_lines = len(reference_lines())

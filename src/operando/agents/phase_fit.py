@@ -19,7 +19,7 @@ from operando.agents.phase_classifier import (
     identity_calibration,
     second_stage_features,
 )
-from operando.agents.phase_features import features, to_canonical
+from operando.agents.phase_features import effective_variance, features, to_canonical
 from operando.agents.phase_network import train_ensemble
 from operando.agents.phase_training import TrainingConfig, synthetic_patterns
 from operando.agents.unknown import RESIDUAL_FEATURES
@@ -53,7 +53,7 @@ def train_classifier(
         cut = int(0.7 * config.n_patterns)
         say("training the first stage")
         first = train_ensemble(
-            features(patterns[:cut]),
+            features(*effective_variance(patterns[:cut])),
             labels[:cut],
             seed=config.seed,
             members=4,

@@ -35,6 +35,14 @@ def _paired(columns: NDArray[np.float64] | FloatArray) -> NDArray[np.float64]:
     return np.asarray(even.reshape(-1, _PAIR, *columns.shape[1:]).sum(axis=1))
 
 
+def _paired_rows(rows: FloatArray) -> FloatArray:
+    """Sum neighbouring bins along the last axis, (n, 487) to (n, 243)."""
+    # A slice a bin of the pair: many times faster than a sum over an axis of two.
+    even = rows[:, : rows.shape[1] // _PAIR * _PAIR]
+    paired = even[:, ::_PAIR] + even[:, 1::_PAIR]
+    return np.asarray(paired, dtype=np.float32)
+
+
 @cache
 def _explained_basis(code: int) -> NDArray[np.float64]:
     """Orthonormal basis of all that the phases in the bit mask `code` can produce, (243, r)."""
@@ -52,28 +60,31 @@ def _explained_basis(code: int) -> NDArray[np.float64]:
 
 
 @cache
-def _search_filters(code: int) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Build filters blind to all that is explained, (243, m), and the bins they look at (m,)."""
+def _search_filters(code: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+    """Build filters blind to all that is explained, (243, m), their squares, their bins (m,)."""
     trial = _paired(np.stack([gaussian_bins(c, _SEARCH_FWHM) for c in _paired_centers()], axis=1))
     trial /= np.linalg.norm(trial, axis=0)
     basis = _explained_basis(code)
     free = trial - basis @ (basis.T @ trial)
     share = np.einsum("bm,bm->m", free, free)
     kept = np.flatnonzero(share >= _MIN_FREE)
-    return np.ascontiguousarray((free[:, kept] / share[kept]).astype(np.float32)), kept
+    filters = np.ascontiguousarray((free[:, kept] / share[kept]).astype(np.float32))
+    return filters, filters * filters, kept
 
 
 def _paired_centers() -> NDArray[np.float64]:
     return _paired(CANONICAL_TWO_THETA[:, None])[:, 0] / _PAIR
 
 
-def residual_features(patterns: PowderPatterns, present: NDArray[np.bool_]) -> FloatArray:
+def residual_features(
+    intensity: FloatArray, variance: FloatArray, present: NDArray[np.bool_]
+) -> FloatArray:
     """Left-over peaks of each pattern once the present phases are explained away.
 
     Parameters
     ----------
-    patterns : PowderPatterns
-        n patterns on the canonical axis.
+    intensity, variance : ndarray of float32, (n, 487)
+        On the canonical axis, as `effective_variance` gives them.
     present : ndarray of bool, (n, 6)
         Which of the listed crystalline phases to explain away, in the order of ``CRYSTALLINE``.
 
@@ -84,16 +95,14 @@ def residual_features(patterns: PowderPatterns, present: NDArray[np.bool_]) -> F
         separate left-over peaks; log of the summed excess; the first's height relative to
         the pattern's strongest peak; the share of the axis that was free to look at.
     """
-    intensity, variance = effective_variance(patterns)
-    y = _paired(intensity.T).T.astype(np.float32)
-    v = _paired(variance.T).T.astype(np.float32)
+    y, v = _paired_rows(intensity), _paired_rows(variance)
     codes = present.astype(np.int64) @ (1 << np.arange(len(CRYSTALLINE)))
     out = np.empty((len(y), len(RESIDUAL_FEATURES)), dtype=np.float32)
-    nothing, _ = _search_filters(0)
+    nothing, _, _ = _search_filters(0)
     for code in np.unique(codes):
         rows = np.flatnonzero(codes == code)
-        filters, kept = _search_filters(int(code))
-        amplitude, sd = significance(y[rows], v[rows], filters)
+        filters, squares, kept = _search_filters(int(code))
+        amplitude, sd = significance(y[rows], v[rows], filters, squares)
         strongest = (y[rows] @ nothing).max(axis=1)
         out[rows] = _summary(amplitude, sd, kept, strongest)
     return out
