@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from operando.commands.options import (
     Speed,
     Store,
     console,
+    parse_duration,
     parse_shape,
     parse_speed,
     print_json,
@@ -37,6 +39,26 @@ def mapping(
     shape: Annotated[str, typer.Option(help="Rows x columns of the map.")] = "95x80",
     step: Annotated[float, typer.Option(help="Distance between points, µm.")] = 2.0,
     dwell: Annotated[float, typer.Option(help="Mean exposure a point, s.")] = 0.05,
+    plan: Annotated[
+        str, typer.Option(help="two-pass, sparse, fly (flown once) or raster (stop at each).")
+    ] = "two-pass",
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Time the map may take (20min, 90s): chooses plan and dwell, says why."),
+    ] = None,
+    can_fly: Annotated[
+        bool, typer.Option("--can-fly/--no-fly", help="Whether --budget may sweep the stage.")
+    ] = True,
+    target: Annotated[
+        float | None,
+        typer.Option(help="Stop when this share of all labels is expected to be right."),
+    ] = None,
+    dose_limit: Annotated[
+        float, typer.Option(help="Most exposure a point may have in all, s.")
+    ] = math.inf,
+    resume: Annotated[
+        str | None, typer.Option(help="Complete the map of this run, with its settings.")
+    ] = None,
     out: Out = Path("operando-out"),
     store: Store = None,
     as_json: Json = False,
@@ -45,6 +67,8 @@ def mapping(
 
     A fast map first, then longer exposures where the agent is least certain. The same dose
     spent on one even raster is measured beside it, so that the gain can be seen.
+
+    Ctrl-C pauses (Enter goes on); Ctrl-C twice aborts, and --resume completes the map later.
     """
     from operando.demos.mapping import MappingDemo, run_mapping_demo, summary_table
 
@@ -56,8 +80,64 @@ def mapping(
         shape=parse_shape(shape),
         step_um=step,
         dwell_s=dwell,
+        plan=plan,
+        budget_s=None if budget is None else parse_duration(budget),
+        can_fly=can_fly,
+        target=target,
+        dose_limit_s=dose_limit,
+        resume=resume,
     )
     result = run_mapping_demo(settings, console())
+    console().print(summary_table(result))
+    if as_json:
+        print_json(result)
+
+
+@app.command()
+def battery(
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the cell and of the noise.")] = 7,
+    speed: Speed = "max",
+    step: Annotated[float, typer.Option(help="Charge between measurements, share of 100 %.")] = 0.1,
+    rest: Annotated[float, typer.Option(help="Rest before each measurement, s.")] = 600.0,
+    until: Annotated[float, typer.Option(help="Voltage that ends the charge, V.")] = 5.0,
+    repeats: Annotated[int, typer.Option(min=1, help="XAFS scans of each kind a step.")] = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the timetable and do nothing.")
+    ] = False,
+    out: Out = Path("operando-out"),
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Charge a cell to 5 V by steps, with XRD and XAFS at every rest, and explain its voltage.
+
+    References are measured on another cell first. Every step is reduced while the next one is
+    charged: XANES fractions, EXAFS distances, the 003 reflection, one row a step in the run.
+    """
+    from operando.demos.battery import (
+        BatteryDemo,
+        print_timetable,
+        run_battery_demo,
+        summary_table,
+    )
+
+    settings = BatteryDemo(
+        seed=seed,
+        speed=parse_speed(speed),
+        out=out,
+        store=store,
+        step=step,
+        rest=rest,
+        until=until,
+        repeats=repeats,
+    )
+    if dry_run:
+        planned = print_timetable(settings)
+        if as_json:
+            print_json(planned)
+        else:
+            print("\n".join(planned["timetable"]))
+        return
+    result = run_battery_demo(settings, console())
     console().print(summary_table(result))
     if as_json:
         print_json(result)
