@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from operando.devices.station import Station, simulated_mapping_station
+from operando.interrupts import Aborted, run_to_end
 from operando.physics.geometry import DetectorGeometry
 from operando.simulations.beamline import MapBeamline
 from operando.simulations.clock import Clock
@@ -57,14 +58,26 @@ class Session:
         -------
         str
             The run's uid.
+
+        Raises
+        ------
+        Aborted
+            If Ctrl-C was pressed twice. Then the shutter is closed, the stage stands, the run
+            is closed and stored, and agents that have somewhere to write to have done so.
         """
-        with progress_bar(self.console, title) as bar:
-            tokens = [self.RE.subscribe(callback) for callback in (*agents, bar)]
-            try:
-                return str(self.RE(plan)[0])
-            finally:
-                for token in tokens:
-                    self.RE.unsubscribe(token)
+        progress = new_progress(self.console)
+        bar = ProgressCallback(progress, title)
+        tokens = [self.RE.subscribe(callback) for callback in (*agents, bar)]
+        try:
+            with progress:
+                return run_to_end(self.RE, plan, self.console, on_wait=lambda: stopped(progress))
+        except Aborted:
+            for agent in agents:
+                save_checkpoint(agent)
+            raise
+        finally:
+            for token in tokens:
+                self.RE.unsubscribe(token)
 
 
 @contextmanager
@@ -107,30 +120,70 @@ def mapping_session(
         yield Session(engine, station, opened, console)
 
 
-@contextmanager
-def progress_bar(console: Console, title: str) -> Iterator[Callback]:
-    """Give a callback that shows how many of a run's ``num_points`` have been measured."""
+def new_progress(console: Console) -> Progress:
+    """Make a bar that shows how many points have been measured and how long it will take."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(title, total=None)
-        counted: set[str] = set()
+    return Progress(*columns, console=console, transient=True)
 
-        def show(name: str, doc: Mapping[str, Any]) -> None:
-            if name == "start":
-                progress.update(task, total=doc.get("num_points"))
-            elif name == "descriptor" and doc.get("name") in ("primary", "revisits"):
-                counted.add(doc["uid"])
-            elif name == "event" and doc["descriptor"] in counted:
-                progress.advance(task)
-            elif name == "event_page" and doc["descriptor"] in counted:
-                progress.advance(task, len(doc["seq_num"]))
 
-        yield show
+@contextmanager
+def progress_bar(console: Console, title: str) -> Iterator[Callback]:
+    """Give a callback that shows how many of a run's ``num_points`` have been measured."""
+    with new_progress(console) as progress:
+        yield ProgressCallback(progress, title)
+
+
+class ProgressCallback:
+    """A callback that shows how many of a run's ``num_points`` have been measured.
+
+    Parameters
+    ----------
+    progress : Progress
+        The bar.
+    title : str
+        Shown beside it.
+    """
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(title, total=None)
+        self._counted: set[str] = set()
+
+    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Take a document."""
+        if name == "start":
+            self._progress.update(self._task, total=doc.get("num_points"))
+        elif name == "descriptor" and doc.get("name") in ("primary", "revisits"):
+            self._counted.add(doc["uid"])
+        elif name == "event" and doc["descriptor"] in self._counted:
+            self._progress.advance(self._task)
+        elif name == "event_page" and doc["descriptor"] in self._counted:
+            self._progress.advance(self._task, len(doc["seq_num"]))
+
+
+@contextmanager
+def stopped(progress: Progress) -> Iterator[None]:
+    """Take a progress bar off the terminal while a person is asked something."""
+    progress.stop()
+    try:
+        yield
+    finally:
+        progress.start()
+
+
+def save_checkpoint(agent: Any) -> None:
+    """Have an agent write what it knows, if it has somewhere to; failing that, say so."""
+    if getattr(agent, "checkpoint_path", None) is None:
+        return
+    try:
+        agent.checkpoint()
+    except Exception as error:  # an agent's trouble must not hide why the run ended
+        logger.warning("no checkpoint of the agent: %s", error)
 
 
 def default_store(out: Path) -> str:

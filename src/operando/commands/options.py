@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Annotated, Any
 
 import typer
@@ -93,3 +94,34 @@ def parse_shape(text: str) -> tuple[int, int]:
     except ValueError:
         raise BadInput(f"--shape is {text!r}; rows and columns like 95x80 are needed") from None
     return rows, columns
+
+
+_UNITS_S = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """Read a time: a number with s, min or h after it; seconds without.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Raises
+    ------
+    BadInput
+        If it is not that, or not above 0.
+
+    Examples
+    --------
+    >>> parse_duration("20min"), parse_duration("1.5 h"), parse_duration("90")
+    (1200.0, 5400.0, 90.0)
+    """
+    match = re.fullmatch(r"\s*([0-9.eE+-]+)\s*([a-z]*)\s*", text)
+    try:
+        seconds = float(match[1]) * _UNITS_S[match[2]] if match else math.nan
+    except (KeyError, ValueError):
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise BadInput(f"{text!r} is no time; one like 90s, 20min or 1.5h is needed")
+    return seconds

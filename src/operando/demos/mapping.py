@@ -1,11 +1,8 @@
-"""``operando demo mapping``: an even raster and a two-pass map of one specimen, at equal dose."""
+"""``operando demo mapping``: a map that an agent steers, and an even raster at equal dose."""
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,79 +10,18 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from operando.agents.map_answer import MapAnswer
 from operando.agents.phase_classifier import decode, expit
-from operando.agents.phase_mapping import PhaseMappingAgent
-from operando.errors import BadInput
+from operando.demos.mapping_runs import measure_map, measure_raster, read_earlier
+from operando.demos.mapping_settings import MappingDemo
 from operando.figures.mapping import MapPicture, draw_map
 from operando.physics.phases import DISPLAY_NAMES, LABELS
-from operando.plans import map_fly, map_two_pass
 from operando.scoring import LabelScore, score_labels
-from operando.session import Session, default_store, mapping_session
+from operando.session import default_store, mapping_session
 from operando.simulations.specimen import CorrodedSteel
 
+__all__ = ["MappingDemo", "run_mapping_demo", "summary_table"]
 
-@dataclass(frozen=True)
-class MappingDemo:
-    """Settings of the demonstration.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of specimen and instrument.
-    speed : float
-        Simulated seconds in a real one.
-    out : Path
-        Directory for figures, and for the store unless `store` names another.
-    store : str, optional
-        Directory or address of the store.
-    shape : tuple of int
-        Rows (y) and columns (x) of the map.
-    step_um : float
-        Distance of the points, µm.
-    dwell_s : float
-        Mean exposure a point, s: the dose of both maps is this times the number of points.
-    first_share : float
-        Share of the dose that the first pass of two spends.
-    revisit_fraction : float
-        Share of the points that the second pass visits.
-    """
-
-    seed: int = 7
-    speed: float = float("inf")
-    out: Path = field(default_factory=lambda: Path("operando-out"))
-    store: str | None = None
-    shape: tuple[int, int] = (95, 80)
-    step_um: float = 2.0
-    dwell_s: float = 0.050
-    first_share: float = 0.5
-    revisit_fraction: float = 0.2
-
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise BadInput(f"--seed is {self.seed}; 0 or more is needed")
-        if min(self.shape) < 2 or not 0 < self.step_um < math.inf:
-            raise BadInput(
-                f"a map of {self.shape[0]} x {self.shape[1]} points, {self.step_um} µm apart, is "
-                "none: 2 x 2 points and a step above 0 are needed"
-            )
-        if not 0 < self.dwell_s < math.inf:
-            raise BadInput(f"--dwell is {self.dwell_s} s; a number above 0 is needed")
-
-    @property
-    def points(self) -> int:
-        """Points of the grid."""
-        return self.shape[0] * self.shape[1]
-
-    @property
-    def revisits(self) -> int:
-        """Points of the second pass."""
-        return round(self.revisit_fraction * self.points)
-
-    @property
-    def revisit_s(self) -> float:
-        """Exposure of a revisit that spends the dose the first pass has left."""
-        return self.dwell_s * (1.0 - self.first_share) * self.points / self.revisits
+_WAYS = {"two-pass": "two passes", "sparse": "sparse", "fly": "flown", "raster": "step by step"}
 
 
 def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
@@ -104,6 +40,10 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
     """
     begin = time.perf_counter()
     store = settings.store or default_store(settings.out)
+    earlier = None
+    if settings.resume is not None:
+        earlier = read_earlier(store, settings.resume, console)
+        settings = settings.completing(earlier.progress.start)
     with mapping_session(
         seed=settings.seed,
         speed=settings.speed,
@@ -112,11 +52,13 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         step_um=settings.step_um,
         console=console,
     ) as session:
-        raster_uid, raster, _ = _measure_raster(session, settings)
-        uid, agent, before = _measure_two_pass(session, settings)
-        answer = agent.answer()
+        map_ = measure_map(session, settings, earlier)
+        uid, agent, answer = map_.uid, map_.agent, map_.agent.answer()
+        before = map_.before if map_.before is not None else answer
         memory = agent.memory()
         agent.close()
+        dose_s = float(memory.exposure_s.sum())
+        raster_uid, raster = measure_raster(session, settings, dose_s)
     # Only now, with everything measured and decided, is truth looked at.
     truth = CorrodedSteel(settings.seed, settings.shape, settings.step_um).truth()
     picture = MapPicture(
@@ -135,12 +77,19 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         "uid": uid,
         "seed": settings.seed,
         "points": settings.points,
-        "dwell_s": float(memory.exposure_s.sum()),
+        "plan": map_.choice.plan,
+        "reasons": list(map_.choice.reasons),
+        "resumes": settings.resume,
+        "budget_s": settings.budget_s,
+        "time_s": map_.seconds,
+        "measured": int(answer.measured.sum()),
+        "dwell_s": dose_s,
         **_figures_of(final),
         "exact_match_raster": _score(truth, raster.logit_alone).exact_match,
         "exact_match_raster_smoothed": _score(truth, raster.logit).exact_match,
         "exact_match_first_pass": _score(truth, before.logit).exact_match,
         "exact_match_expected": float(answer.confidence.mean()),
+        "label_accuracy_expected": answer.expected_accuracy(),
         "raster": {"uid": raster_uid, **_figures_of(_score(truth, raster.logit_alone))},
         "raster_smoothed": _figures_of(_score(truth, raster.logit)),
         "model_version": agent.classifier.version,
@@ -148,45 +97,6 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - begin, 1),
         "figures": [str(path) for path in figures],
     }
-
-
-def _measure_raster(
-    session: Session, settings: MappingDemo
-) -> tuple[str, MapAnswer, PhaseMappingAgent]:
-    agent = PhaseMappingAgent(name="raster")
-    plan = map_fly(
-        session.station,
-        shape=settings.shape,
-        step=settings.step_um,
-        exposure=settings.dwell_s,
-        sample=f"corroded steel, seed {settings.seed}",
-        seed=settings.seed,
-        agent=agent,
-    )
-    uid = session.run(plan, agent, title="even raster")
-    answer = agent.answer()
-    agent.close()
-    return uid, answer, agent
-
-
-def _measure_two_pass(
-    session: Session, settings: MappingDemo
-) -> tuple[str, PhaseMappingAgent, MapAnswer]:
-    agent = PhaseMappingAgent()
-    plan = map_two_pass(
-        session.station,
-        agent,
-        shape=settings.shape,
-        step=settings.step_um,
-        exposure=settings.dwell_s * settings.first_share,
-        revisit_exposure=settings.revisit_s,
-        n_revisits=settings.revisits,
-        sample=f"corroded steel, seed {settings.seed}",
-        seed=settings.seed,
-    )
-    uid = session.run(plan, agent, title="two passes")
-    before = agent.answer_when_first_asked
-    return uid, agent, before if before is not None else agent.answer()
 
 
 def _extent(settings: MappingDemo) -> tuple[float, float, float, float]:
@@ -214,7 +124,7 @@ def _figures_of(score: LabelScore) -> dict[str, Any]:
 def summary_table(result: dict[str, Any]) -> Table:
     """Lay the figures out for a terminal, the three ways of spending the dose side by side."""
     ways = [("raster", result["raster"]), ("raster, smoothed", result["raster_smoothed"])]
-    ways.append(("two passes", result))
+    ways.append((_WAYS[result["plan"]], result))
     title = f"seed {result['seed']}: {result['points']} points, {result['dwell_s']:.0f} s of dose"
     table = Table(title=title, caption=f"run {result['uid'][:8]} in {result['store']}")
     table.add_column("")

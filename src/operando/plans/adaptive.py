@@ -103,7 +103,7 @@ def map_adaptive(
     times = yield from stage_time(station)
     total = _number_of_points(grid, exposure, n_points, seconds, times)
     before = resume.measured if resume else frozenset()
-    done = len(before) + (resume.revisits if resume else 0)
+    done = resume.events if resume else 0
     cover = _cover(grid, total, first, seed or 0)
     todo = [point for point in cover if point not in before] if done < len(cover) else []
     chosen = max(total - done - len(todo), 0)

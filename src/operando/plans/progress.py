@@ -24,8 +24,10 @@ class Progress:
         Its start document.
     measured : frozenset of int
         Points in the stream ``primary``.
+    events : int
+        Number of points measured, each as often as it was.
     revisits : int
-        Number of events in the stream ``revisits``.
+        Those of them in the stream ``revisits``.
     dose : mapping of int to float
         Exposure of every point that was measured, s.
     revisited : mapping of int to float
@@ -35,6 +37,7 @@ class Progress:
     uid: str
     start: Mapping[str, Any] = field(repr=False)
     measured: frozenset[int] = field(repr=False)
+    events: int
     revisits: int
     dose: Mapping[int, float] = field(repr=False)
     revisited: Mapping[int, float] = field(repr=False)
@@ -67,6 +70,7 @@ class Progress:
             uid=str(reader.start["uid"]),
             start=reader.start,
             measured=frozenset(reader.primary),
+            events=sum(reader.visits.values()),
             revisits=reader.revisits,
             dose=reader.dose,
             revisited={point: s for point, s in reader.dose.items() if reader.visits[point] > 1},

@@ -14,27 +14,32 @@ from operando.plans.stubs import plan, with_beam
 
 
 class XraySide(Protocol):
-    """The roles that the plan needs beside the cell; any object that has them will do.
+    """The roles that the plan needs beside the cell; any object that has them, a frozen one too."""
 
-    Attributes
-    ----------
-    mono : object
-        Movable to an energy, eV.
-    shutter : object
-        Can be set to "open" and "closed".
-    xrd : object
-        Detector with the settings ``exposure`` (s) and ``energy`` (eV).
-    scans : mapping of str to object
-        Detectors that make a whole XAFS scan when triggered, with a ``duration`` (s); by stream.
-    dose : object
-        Readable; has the ``rate`` of the open beam, MGy/s.
-    """
+    @property
+    def mono(self) -> Any:
+        """Movable to an energy, eV."""
+        ...
 
-    mono: Any
-    shutter: Any
-    xrd: Any
-    scans: Mapping[str, Any]
-    dose: Any
+    @property
+    def shutter(self) -> Any:
+        """Can be set to "open" and "closed"."""
+        ...
+
+    @property
+    def xrd(self) -> Any:
+        """Detector with the settings ``exposure`` (s) and ``energy`` (eV)."""
+        ...
+
+    @property
+    def scans(self) -> Mapping[str, Any]:
+        """By stream, detectors that scan when triggered and have a ``duration`` (s)."""
+        ...
+
+    @property
+    def dose(self) -> Any:
+        """Readable; has the ``rate`` of the open beam, MGy/s."""
+        ...
 
 
 def xray_seconds(detectors: XraySide, settings: SocSettings) -> float:

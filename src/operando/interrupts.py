@@ -1,0 +1,191 @@
+"""Ctrl-C while a plan runs: once pauses, twice aborts."""
+
+from __future__ import annotations
+
+import logging
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import FrameType
+from typing import Any
+
+from bluesky import RunEngine
+from bluesky.utils import RunEngineInterrupted, TransitionError
+from rich.console import Console
+
+from operando.errors import OperandoError
+
+logger = logging.getLogger(__name__)
+
+#: Signals closer together than this are one press of the keys, s.
+ONE_PRESS_S = 0.05
+_PAUSED = "[bold]paused[/bold], shutter closed. Enter goes on, Ctrl-C again aborts."
+
+
+class Aborted(OperandoError):  # noqa: N818 - what happened, not what is wrong
+    """The person at the keyboard ended a run; it is closed, and stored as far as it went.
+
+    Parameters
+    ----------
+    uid : str
+        The run; empty when none had begun.
+    """
+
+    def __init__(self, uid: str) -> None:
+        self.uid = uid
+        super().__init__(f"run {uid} was aborted; what it measured is stored")
+
+
+class CtrlC:
+    """Count presses of Ctrl-C and have the RunEngine pause.
+
+    Parameters
+    ----------
+    engine : RunEngine
+        What runs the plan.
+    console : Console
+        Where the person is told what happens.
+
+    Notes
+    -----
+    The first press asks for a pause at the next checkpoint: between two points, or at the end
+    of a line that is being flown, so that nothing is measured twice. The second pauses at once,
+    and whoever waits for the run aborts it.
+    """
+
+    def __init__(self, engine: RunEngine, console: Console) -> None:
+        self._engine, self._console = engine, console
+        self._presses = 0
+        self._last = 0.0
+        self._pressed = threading.Event()
+        self._over = False
+
+    @property
+    def abort_wanted(self) -> bool:
+        """Whether the keys were pressed twice."""
+        return self._presses >= 2
+
+    def forget(self) -> None:
+        """Begin to count anew, as a run goes on."""
+        self._presses = 0
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Catch Ctrl-C, in place of the RunEngine's own way with it.
+
+        Outside the main thread, where signals cannot be caught, nothing happens.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        managers, self._engine.context_managers = self._engine.context_managers, []
+        watcher = threading.Thread(target=self._watch, name="operando-ctrl-c", daemon=True)
+        watcher.start()
+        before = signal.signal(signal.SIGINT, self._press)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self._engine.context_managers = managers
+            self._over = True
+            self._pressed.set()
+            watcher.join(1.0)
+
+    def _press(self, number: int, frame: FrameType | None) -> None:
+        # In a signal handler: count, and leave the rest to the watcher.
+        now = time.monotonic()
+        if now - self._last > ONE_PRESS_S:
+            self._presses += 1
+            self._pressed.set()
+        self._last = now
+
+    def _watch(self) -> None:
+        while True:
+            self._pressed.wait()
+            self._pressed.clear()
+            if self._over:
+                return
+            if self._engine.state != "running":
+                continue
+            if self._presses == 1:
+                self._console.print("pausing after this point or line; Ctrl-C again aborts")
+            try:
+                self._engine.request_pause(defer=self._presses == 1)
+            except TransitionError as error:  # it has just come to its end
+                logger.debug("no pause: %s", error)
+
+    def wait(self) -> bool:
+        """Ask the person what to do with a paused run.
+
+        Returns
+        -------
+        bool
+            True to go on (Enter), False to abort (Ctrl-C).
+        """
+        if self.abort_wanted:
+            return False
+        self._console.print(_PAUSED)
+        while not self.abort_wanted:
+            try:
+                ready, _, _ = select.select([sys.stdin], [], [], 0.1)
+                line = sys.stdin.readline() if ready else None
+            except (OSError, ValueError):  # no input at all
+                line = ""
+            if line:
+                return True
+            if line == "":
+                time.sleep(0.1)
+        return False
+
+
+def run_to_end(
+    engine: RunEngine,
+    plan: Any,
+    console: Console,
+    *,
+    on_wait: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> str:
+    """Run a plan; pause and abort it as Ctrl-C says.
+
+    Parameters
+    ----------
+    engine : RunEngine
+        What runs the plan.
+    plan : generator
+        One run.
+    console : Console
+        Where the person is told what happens.
+    on_wait : callable, optional
+        Gives a context manager that is entered while the person is asked.
+
+    Returns
+    -------
+    str
+        The run's uid.
+
+    Raises
+    ------
+    Aborted
+        If the person aborted it. The run is closed then and the devices are stopped.
+    """
+    keys = CtrlC(engine, console)
+    with keys.caught():
+        begun = False
+        while True:
+            try:
+                uids = engine.resume() if begun else engine(plan)
+                return str(uids[0])
+            except RunEngineInterrupted:
+                if engine.state != "paused":
+                    raise
+            with on_wait():
+                go_on = keys.wait()
+            if not go_on:
+                uids = engine.abort("Ctrl-C")
+                raise Aborted(str(uids[0]) if uids else "")
+            keys.forget()
+            begun = True
