@@ -145,14 +145,15 @@ def draw_confidence(picture: MapPicture, path: Path) -> Path:
 
 
 def draw_map(
-    picture: MapPicture, directory: Path, truth: NDArray[np.bool_] | None = None
+    picture: MapPicture, directory: Path | str, truth: NDArray[np.bool_] | None = None
 ) -> list[Path]:
     """Write all figures of a map.
 
     Parameters
     ----------
     picture : MapPicture
-    directory : Path
+    directory : Path or str
+        Made when missing.
     truth : ndarray of bool, (ny, nx, 9), optional
         Known for a simulated specimen only.
 
@@ -160,6 +161,7 @@ def draw_map(
     -------
     list of Path
     """
+    directory = Path(directory)
     return [
         draw_probabilities(picture, directory / "probabilities.png"),
         draw_composition(picture, directory / "phase_map.png", truth),

@@ -1,0 +1,73 @@
+"""Every tutorial runs as it is printed: its blocks in order, in an empty folder."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tutorials"
+PAGES = sorted(FOLDER.glob("*.md"))
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text):
+    """Language, code and line number of each fenced block."""
+    for found in _FENCE.finditer(text):
+        yield found[1], found[2], text.count("\n", 0, found.start(2))
+
+
+def run_python(code, line, page, namespace):
+    # Blank lines before it, so that a traceback names the line of the page.
+    compiled = compile("\n" * line + code, str(page), "exec")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compiled, namespace)
+    return printed.getvalue()
+
+
+def run_bash(code):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_there_is_a_tutorial():
+    assert PAGES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_tutorial_runs_as_printed(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace, printed = {"__name__": "__main__"}, ""
+    for language, code, line in blocks(page.read_text(encoding="utf-8")):
+        where = f"{page.name}, line {line}"
+        if language == "python":
+            printed = run_python(code, line, page, namespace)
+        elif language == "bash":
+            printed = run_bash(code)
+        elif language == "text":  # what the block before it prints
+            assert printed.strip() == code.strip(), where
+        else:
+            pytest.fail(f"{where}: a block of {language or 'no language'} is not run")
+        print(printed, end="")
+
+
+@pytest.mark.parametrize(
+    "page", sorted(FOLDER.parent.rglob("*.md")), ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
+def test_links_between_pages_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
