@@ -104,7 +104,7 @@ class SocLibrary:
 
     def save(self, path: Path) -> None:
         """Write plain arrays (npz)."""
-        arrays: dict[str, Floats] = {}
+        arrays: dict[str, Any] = {}
         for element, edge in self.edges.items():
             arrays[f"{element}/foil"] = np.vstack([edge.foil.energy, edge.foil.mu])
             for soc, spectrum in edge.spectra.items():
@@ -130,10 +130,10 @@ class SocLibrary:
                 for key in file.files:
                     element, _, what = key.partition("/")
                     if what == "foil":
-                        foils[element] = Spectrum(*file[key], name=f"{element} foil")
+                        foils[element] = _spectrum(file[key], f"{element} foil")
                     elif what:
                         of_edge = spectra.setdefault(element, {})
-                        of_edge[float(what)] = Spectrum(*file[key], name=f"{element} at {what}")
+                        of_edge[float(what)] = _spectrum(file[key], f"{element} at {what}")
             edges = {e: EdgeReferences(e, foils[e], spectra[e]) for e in foils}
             return cls(edges, float(about["jitter_ev"]), str(about["source"]))
         except (OSError, KeyError, ValueError, TypeError) as error:
@@ -233,6 +233,11 @@ def mean_spectrum(
 def normalised(spectrum: Spectrum, element: str) -> NormalisedSpectrum:
     """Normalise with the ranges that the references have."""
     return normalise(spectrum, element=element)
+
+
+def _spectrum(array: Floats, name: str) -> Spectrum:
+    energy, mu = array
+    return Spectrum(energy, mu, name)
 
 
 def _zero(foil: Spectrum, element: str) -> float:

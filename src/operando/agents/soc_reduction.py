@@ -117,7 +117,7 @@ class EdgeReducer:
                 self.paths, r_min=settings.r_min, r_max=settings.r_max, fourier=settings.fourier
             )
         )
-        self._start: Floats | None = None
+        self._start: list[float] | None = None
 
     def reduce(self, measurement: SocMeasurement) -> EdgeResult:
         """Reduce one step.
@@ -161,7 +161,7 @@ class EdgeReducer:
         fit = self._model.fit(exafs, self._start)
         if fit.flags and self._start is not None:  # led astray by the step before
             fit = self._model.fit(exafs)
-        self._start = None if fit.flags else fit.values
+        self._start = None if fit.flags else fit.values.tolist()
         return fit
 
 

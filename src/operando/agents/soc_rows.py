@@ -86,7 +86,7 @@ def variables(states: Sequence[float]) -> tuple[str, ...]:
 
 def _measured(states: Sequence[float]) -> dict[str, str]:
     """Quantities with an uncertainty, and their units."""
-    named = {}
+    named: dict[str, str] = {}
     for element in ELEMENTS:
         for shell in SHELLS:
             named |= {

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from threadpoolctl import ThreadpoolController
 
 from operando.agents.base import DocumentWorker
+from operando.agents.regression_config import RegressionConfig
 from operando.agents.soc_config import SocTableConfig
 from operando.agents.soc_documents import SocDocuments, SocMeasurement
 from operando.agents.soc_library import SocLibrary, library_from
@@ -30,7 +31,7 @@ from operando.agents.soc_rows import (
     fill_reflection,
     regression_table,
 )
-from operando.agents.sparse_regression import RegressionConfig, RegressionResult, regress
+from operando.agents.sparse_regression import RegressionResult, regress
 from operando.errors import AgentError, BadInput
 
 T = TypeVar("T")

@@ -1,0 +1,137 @@
+"""``operando demo battery`` by large steps: real stations, agents and store, end to end."""
+
+import contextlib
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from operando.cli import main
+from operando.demos.battery import BatteryDemo, run_battery_demo, summary_table
+from operando.demos.battery_score import Errors, score
+from operando.errors import BadInput
+from operando.store import open_store
+
+PROMISED = {
+    "uid",
+    "soc_steps",
+    "final_voltage",
+    "lcf_rms",
+    "r_mo_error_angstrom",
+    "d003_error_angstrom",
+    "loo_r2_lasso",
+    "nested_r2_lasso",
+    "soc_only_r2",
+    "within_2_sigma",
+    "figures",
+}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def result(out):
+    settings = BatteryDemo(seed=5, out=out, step=0.2, rest=120.0, reference_repeats=2)
+    return run_battery_demo(settings, Console(quiet=True))
+
+
+def test_the_result_holds_what_is_promised_and_is_json(result):
+    assert set(result) >= PROMISED
+    json.dumps(result)
+    assert result["soc_steps"] == 9
+    assert result["final_voltage"] == pytest.approx(5.0, abs=0.01)
+    assert result["failed_steps"] == []
+
+
+def test_the_agents_values_are_near_the_simulated_truth(result):
+    assert result["lcf_rms"] <= 0.02
+    assert result["r_mo_error_angstrom"] <= 0.005
+    assert result["d003_error_angstrom"] <= 0.002
+    assert result["within_2_sigma"] >= 0.9
+    assert result["loo_r2_lasso"] > 0.8
+
+
+def test_figures_are_written(result):
+    names = {Path(path).name for path in result["figures"]}
+    assert names == {
+        "voltage.png",
+        "fractions.png",
+        "reflection.png",
+        "distances.png",
+        "regression.png",
+    }
+    for path in result["figures"]:
+        assert Path(path).stat().st_size > 10_000
+
+
+def test_charge_table_and_references_are_in_the_store(result, out):
+    with open_store(str(out / "store")) as store:
+        run = store.catalog[result["uid"]]
+        table = run["soc_table"].read()
+        stored = np.asarray(table["soc_table_Ni_LCF130"])
+        events = np.asarray(run["electrochemistry"].read()["cell_stream_voltage"]).size
+        start = run.metadata["start"]
+        repeats = store.catalog[result["reference_uid"]].metadata["start"]["repeats"]
+    assert stored.shape == (9,)
+    assert stored[-1] == pytest.approx(1.0, abs=0.02)
+    assert events > 500
+    assert repeats == 2
+    agent = start["agent"]
+    assert agent["model_version"] == result["library"]
+    assert Path(agent["config"]["library"]).exists()
+
+
+def test_the_summary_names_what_is_wanted(result):
+    sink = io.StringIO()
+    Console(file=sink, width=100).print(summary_table(result))
+    assert "≤ 0.005" in sink.getvalue()
+
+
+def call(monkeypatch, *arguments):
+    """Run the command; its status and what it printed on stdout and stderr."""
+    monkeypatch.setattr(sys, "argv", ["operando", *arguments])
+    out, err = io.StringIO(), io.StringIO()
+    status = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+    return status, out.getvalue(), err.getvalue()
+
+
+def test_a_dry_run_prints_the_timetable_and_stores_nothing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = call(monkeypatch, "demo", "battery", "--dry-run", "--step", "0.2", "--json")
+    timetable = json.loads(out.splitlines()[-1])["timetable"]
+    assert status == 0
+    assert len(timetable) == 12  # a header, ten steps, the sum
+    assert "ends earlier when the cell reaches 5 V" in timetable[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("--step", "0"), ("--rest", "-1"), ("--until", "nan")])
+def test_nonsense_is_refused_in_one_line(monkeypatch, arguments):
+    status, _, err = call(monkeypatch, "demo", "battery", *arguments)
+    assert status == 2
+    assert len(err.strip().splitlines()) == 1
+    assert arguments[0].strip("-") in err
+
+
+def test_settings_are_checked_before_anything_is_measured():
+    with pytest.raises(BadInput, match="seed"):
+        BatteryDemo(seed=-1)
+
+
+def test_the_score_counts_what_is_within_two_sigmas():
+    errors = Errors([0.1, -0.3, 0.0], [0.1, 0.1, 0.1])
+    assert errors.within == [True, False, True]
+    assert errors.largest == 0.3
+    assert np.isnan(score([])["within_2_sigma"])
