@@ -104,7 +104,8 @@ def draw_composition(
             Patch(facecolor=LABEL_COLOURS[label], edgecolor="black", label=DISPLAY_NAMES[label])
             for label in LABELS
         ]
-        fig.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+        columns = 3 if truth is None else 5  # as many as the panels are wide
+        fig.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
     return path
 
 
