@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import bluesky.plans as bp
-import dask.array
 import numpy as np
 import pytest
 from dask import is_dask_collection
