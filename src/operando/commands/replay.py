@@ -37,7 +37,7 @@ def replay(
     the same documents, beside it: what would that have chosen?
     """
     from operando.commands.stored import opened
-    from operando.replaying import changed_spec
+    from operando.replaying import changed_spec, rebuild
     from operando.session import progress_bar
 
     if source not in SOURCES:
@@ -47,8 +47,9 @@ def replay(
         documents = list(stored.documents(stored.find(uid).metadata["start"]["uid"], source))
         own = dict(documents[0][1].get("agent") or {})
         chosen = changed_spec(own, agent, settings or [])
+        replayed = rebuild(chosen)
         with progress_bar(screen, "replaying") as bar:
-            result, built = _feed(documents, chosen, pace, bar)
+            result, built = _feed(documents, replayed, pace, bar)
         report = {
             "uid": result.uid,
             "decisions": result.decisions,
@@ -63,8 +64,9 @@ def replay(
             "run_seconds": round(result.run_seconds, 3),
         }
         if own and chosen != own:
+            original = rebuild(own)
             with progress_bar(screen, "the run's own agent") as bar:
-                before, spec = _feed(documents, own, float("inf"), bar)
+                before, spec = _feed(documents, original, float("inf"), bar)
             report["own"] = {"agent": spec, "report": before.report, "identical": before.identical}
     if not as_json:
         _print(report, result)
@@ -77,15 +79,14 @@ def replay(
 
 
 def _feed(
-    documents: list[Any], spec: dict[str, Any], speed: float, bar: Any
+    documents: list[Any], agent: Any, speed: float, bar: Any
 ) -> tuple[Replay, dict[str, Any]]:
     """Replay with a fresh agent; say what it was."""
-    from operando.replaying import rebuild, replay_run
+    from operando.replaying import replay_run
 
-    agent = rebuild(spec)
     try:
         result = replay_run(documents, agent, speed=speed, progress=bar)
-        return result, dict(agent.spec()) if hasattr(agent, "spec") else spec
+        return result, dict(agent.spec()) if hasattr(agent, "spec") else {}
     finally:
         if hasattr(agent, "close"):
             agent.close()

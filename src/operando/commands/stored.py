@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+from operando.errors import OperandoError, StoreError
 
 if TYPE_CHECKING:
     from operando.store import Store
@@ -38,15 +41,27 @@ def opened(target: str | None, console: Console, *, create: bool = False) -> Ite
     ------
     BadInput
         There is no store and `create` is false.
+    StoreError
+        It cannot be opened, or not be read because it is read-only.
     """
     from operando.store import open_store
 
+    name = target or DEFAULT_STORE
     with open_store(
-        target or DEFAULT_STORE,
-        create=create,
-        progress=lambda line: console.print(f"[dim]{line}[/dim]"),
+        name, create=create, progress=lambda line: console.print(f"[dim]{line}[/dim]")
     ) as store:
-        yield store
+        try:
+            yield store
+        except OperandoError:
+            raise
+        except Exception as error:
+            if Path(name).is_dir() and not os.access(name, os.W_OK):
+                # SQLite needs to write beside a table even to read it.
+                raise StoreError(
+                    f"store {name}: it is read-only, and Tiled cannot read tables where it cannot "
+                    "write; runs, show and replay work, for they do without"
+                ) from error
+            raise
 
 
 def run_summary(run: Any) -> dict[str, Any]:
