@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from types import FrameType
 from typing import Any
 
@@ -173,7 +173,8 @@ def run_to_end(
         If the person aborted it. The run is closed then and the devices are stopped.
     """
     keys = CtrlC(engine, console)
-    with keys.caught():
+    # The RunEngine tells of pauses on stdout, which belongs to the answer.
+    with keys.caught(), redirect_stdout(sys.stderr):
         begun = False
         while True:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -71,6 +72,7 @@ def mapping(
     Ctrl-C pauses (Enter goes on); Ctrl-C twice aborts, and --resume completes the map later.
     """
     from operando.demos.mapping import MappingDemo, run_mapping_demo, summary_table
+    from operando.interrupts import Aborted
 
     settings = MappingDemo(
         seed=seed,
@@ -87,7 +89,13 @@ def mapping(
         dose_limit_s=dose_limit,
         resume=resume,
     )
-    result = run_mapping_demo(settings, console())
+    try:
+        result = run_mapping_demo(settings, console())
+    except Aborted as stop:
+        where = f"--out {out}" if store is None else f"--store {store}"
+        print(f"operando: {stop}", file=sys.stderr)
+        print(f"  operando demo mapping {where} --resume {stop.uid}", file=sys.stderr)
+        raise typer.Exit(130) from None
     console().print(summary_table(result))
     if as_json:
         print_json(result)

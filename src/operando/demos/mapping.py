@@ -14,6 +14,7 @@ from operando.agents.phase_classifier import decode, expit
 from operando.demos.mapping_runs import measure_map, measure_raster, read_earlier
 from operando.demos.mapping_settings import MappingDemo
 from operando.figures.mapping import MapPicture, draw_map
+from operando.interrupts import Aborted
 from operando.physics.phases import DISPLAY_NAMES, LABELS
 from operando.scoring import LabelScore, score_labels
 from operando.session import default_store, mapping_session
@@ -58,7 +59,10 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         memory = agent.memory()
         agent.close()
         dose_s = float(memory.exposure_s.sum())
-        raster_uid, raster = measure_raster(session, settings, dose_s)
+        try:
+            raster_uid, raster = measure_raster(session, settings, dose_s)
+        except Aborted:
+            raise Aborted(uid) from None  # the map is there; resuming it measures the raster
     # Only now, with everything measured and decided, is truth looked at.
     truth = CorrodedSteel(settings.seed, settings.shape, settings.step_um).truth()
     picture = MapPicture(
