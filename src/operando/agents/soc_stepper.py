@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from operando.agents.soc_config import SocStepperConfig
+from operando.agents.soc_curves import merged, next_state, point_of
+from operando.agents.soc_library import SocLibrary, state_name
+from operando.agents.soc_rows import Row
+from operando.agents.soc_table import SocTableAgent
 from operando.errors import BadInput
 
 
@@ -70,3 +77,95 @@ class ScheduledSteps:
     def report(self) -> Mapping[str, Any]:
         """Tell how far it is."""
         return {"asked": self._next, "states": list(self._states)}
+
+
+class SocStepper(SocTableAgent):
+    """Reduce a charge live, and measure next where the curves are least certain.
+
+    Straight lines between measurements err most where XANES fractions, 003 position or dV/dQ
+    change fastest and gaps are wide. The measurements of a budget are dealt out to the gaps
+    accordingly (`operando.agents.soc_curves`), anew after every step. An earlier cell, such as the
+    one that the references come from, tells where curves bend before this one has been there.
+
+    Parameters
+    ----------
+    config : SocStepperConfig, optional
+    library : SocLibrary, optional
+        In place of the one that `config` names.
+    name : str
+    """
+
+    config_type = SocStepperConfig
+
+    def __init__(
+        self,
+        config: SocStepperConfig | None = None,
+        *,
+        library: SocLibrary | None = None,
+        name: str = "soc_stepper",
+    ) -> None:
+        self.settings = config or SocStepperConfig()
+        self._max_soc = math.inf
+        super().__init__(self.settings, library=library, name=name)
+
+    def _read(self, name: str, doc: Mapping[str, Any]) -> None:
+        if name == "start":
+            self._max_soc = float(doc.get("max_soc") or math.inf)
+        super()._read(name, doc)
+
+    def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
+        """Give the next state of charge, how long to rest there, and how many scans to make.
+
+        Returns
+        -------
+        sequence of mapping
+            One, with ``soc``, ``rest`` (s), ``rest_slope`` (V/s), ``repeats``, ``acquisition``
+            (the step), ``model_version``, ``think_time`` (s) and ``_id``. The last one of the
+            budget goes to the end of the charge, wherever the voltage puts that.
+        """
+        begin = time.perf_counter()
+        rows = self.rows()
+        now = rows[-1]["soc"] if rows else 0.0
+        target = self._next(rows, now)
+        if target is None:
+            target = max(self._max_soc if math.isfinite(self._max_soc) else self.settings.end, now)
+        return [
+            {
+                "soc": target,
+                "rest": self.settings.rest,
+                "rest_slope": self.settings.rest_slope,
+                "repeats": self._repeats(rows),
+                "acquisition": target - now,
+                "model_version": self.library.version if self.library else "",
+                "think_time": time.perf_counter() - begin,
+                "_id": len(rows),
+            }
+        ]
+
+    def should_stop(self) -> tuple[bool, str | None]:
+        """Stop when the budget is spent; the plan stops at the voltage by itself."""
+        over = len(self.rows()) >= self.settings.budget
+        return over, "budget spent" if over else None
+
+    def _next(self, rows: Sequence[Row], now: float) -> float | None:
+        own = [point_of(row, self.config.states) for row in rows]
+        points = merged(self.settings.earlier, [one for one in own if one is not None])
+        # The plan measures where the cell stands before it asks.
+        left = self.settings.budget - max(len(rows), 1) - 1
+        if len(points) < 2:  # nothing to go by: evenly
+            return now + (self.settings.end - now) / (left + 1) if left > 0 else None
+        return next_state(points, now, self.settings.end, left)
+
+    def _repeats(self, rows: Sequence[Row]) -> int:
+        """Count the scans that bring the Ni fractions to the target, by the last step's errors."""
+        known = [
+            (row[f"Ni_LCF{state_name(soc)}_sd"], row[f"Ni_LCF{state_name(soc)}"])
+            for row in rows[-1:]
+            for soc in self.config.states
+        ]
+        sds = [sd for sd, share in known if math.isfinite(sd) and share > 0]
+        if not sds:
+            return 1
+        scans = max(1, len(self.measurements()[-1].covering("Ni")))
+        wanted = math.ceil(scans * (max(sds) / self.settings.target_sd) ** 2)
+        return int(min(max(wanted, 1), self.settings.most_repeats))

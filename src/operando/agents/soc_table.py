@@ -54,6 +54,8 @@ class SocTableAgent:
     name : str
     """
 
+    config_type = SocTableConfig
+
     def __init__(
         self,
         config: SocTableConfig | None = None,
@@ -61,7 +63,7 @@ class SocTableAgent:
         library: SocLibrary | None = None,
         name: str = "soc_table",
     ) -> None:
-        self.name, self.config = name, config or SocTableConfig()
+        self.name, self.config = name, config or self.config_type()
         if library is None and self.config.library:
             library = SocLibrary.load(Path(self.config.library))
         self._worker = DocumentWorker(self._read, name)
@@ -97,7 +99,7 @@ class SocTableAgent:
         BadInput
             If a setting is none of this agent's, or the library is not the one it had.
         """
-        config = SocTableConfig.from_mapping(spec.get("config", {}))
+        config = cls.config_type.from_mapping(spec.get("config", {}))
         agent = cls(config, name=str(spec.get("name", "soc_table")))
         had, has = spec.get("model_version"), agent.spec()["model_version"]
         if had and had != has:
