@@ -174,7 +174,7 @@ def test_a_device_that_fails_ends_the_run_as_failed(station, engine, documents, 
 
     original = type(station.detector._beam).frames.__get__(station.detector._beam)
     monkeypatch.setattr(type(station.detector._beam), "frames", lambda self, *args: frames(*args))
-    with pytest.raises(Exception, match="fly|disk full"):
+    with pytest.raises(Exception, match=r"fly|disk full"):
         engine(map_fly(station, **MAP))
 
     assert documents[-1][1]["exit_status"] == "fail"

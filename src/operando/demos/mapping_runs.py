@@ -73,7 +73,7 @@ def _back(store: Store, uid: str) -> Iterator[list[tuple[str, Mapping[str, Any]]
     """Yield the documents of a run, of the run it resumes, and so on."""
     seen: set[str] = set()
     while uid:
-        run = [(name, doc) for name, doc in store.documents(uid)]
+        run: list[tuple[str, Mapping[str, Any]]] = list(store.documents(uid))
         start = next((doc for name, doc in run if name == "start"), None)
         if start is None or start["uid"] in seen:
             raise BadInput(f"run {uid} cannot be resumed: it has no start, or resumes itself")

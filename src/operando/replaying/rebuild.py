@@ -89,7 +89,9 @@ def changed_spec(
         if "." not in dotted:
             raise BadInput(f"no agent {agent!r}; there are {', '.join(KNOWN)}, or a class's name")
         same = spec is not None and spec.get("class") == dotted
-        changed = copy.deepcopy(dict(spec)) if same and spec else {"class": dotted, "config": {}}
+        changed: dict[str, Any] = {"class": dotted, "config": {}}
+        if same and spec:
+            changed = copy.deepcopy(dict(spec))
         changed.setdefault("name", agent)
     elif spec:
         changed = copy.deepcopy(dict(spec))
