@@ -95,6 +95,15 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
             PhaseClassifier.load(path)
 
 
+def test_patterns_keep_their_order_through_batches_and_threads(classifier):
+    rng = np.random.default_rng(3)
+    few = counted(np.array([profile(name) + 0.05 for name in CRYSTALLINE]), 200, rng)
+    index = rng.integers(0, len(few), 9000)
+    many, one = classifier.classify(few[index]), classifier.classify(few)
+    np.testing.assert_allclose(many.probability, one.probability[index], atol=1e-5)
+    np.testing.assert_allclose(many.unknown_score, one.unknown_score[index], atol=1e-5)
+
+
 # --- measured patterns ----------------------------------------------------------------------
 
 
