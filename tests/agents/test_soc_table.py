@@ -11,7 +11,7 @@ from operando.agents.soc_config import SocTableConfig
 from operando.agents.soc_library import SocLibrary
 from operando.agents.soc_table import SocTableAgent
 from operando.devices.xafs_station import simulated_battery_station
-from operando.errors import BadInput
+from operando.errors import AgentError, BadInput
 from operando.plans.battery import soc_stepped
 from operando.plans.soc_rows import with_rows
 from operando.simulations.clock import Clock
@@ -210,6 +210,24 @@ def test_an_agent_that_breaks_down_does_not_stop_the_charge(references):
     assert documents[-1][1]["exit_status"] == "success"
     assert len(events(documents, "xrd")) == 2
     assert events(documents, "soc_table") == []
+
+
+def test_a_checkpoint_is_plain_data_and_brings_everything_back(live, tmp_path):
+    documents, followed = live
+    path = tmp_path / "charge.npz"
+    agent = SocTableAgent(followed.config, library=followed.library, checkpoint_path=path)
+    rows = feed(agent, documents)
+    agent.checkpoint()
+    again = SocTableAgent.from_checkpoint(path)
+    for here, there in zip(rows, again.rows(), strict=True):
+        here.pop("reduction_s"), there.pop("reduction_s")
+        assert there == pytest.approx(here, nan_ok=True)
+    agent.close()
+    with pytest.raises(AgentError, match="checkpoint_path"):
+        SocTableAgent().checkpoint()
+    path.write_bytes(b"nothing")
+    with pytest.raises(BadInput, match="not a checkpoint"):
+        SocTableAgent.from_checkpoint(path)
 
 
 def test_a_library_is_kept_as_plain_arrays(references, tmp_path):

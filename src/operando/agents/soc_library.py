@@ -102,16 +102,36 @@ class SocLibrary:
         kept = set.intersection(*(set(edge.spectra) for edge in self.edges.values()))
         return tuple(sorted(kept))
 
-    def save(self, path: Path) -> None:
-        """Write plain arrays (npz)."""
+    def arrays(self) -> dict[str, Any]:
+        """Give everything as plain arrays, for a file."""
         arrays: dict[str, Any] = {}
         for element, edge in self.edges.items():
             arrays[f"{element}/foil"] = np.vstack([edge.foil.energy, edge.foil.mu])
             for soc, spectrum in edge.spectra.items():
                 arrays[f"{element}/{soc!r}"] = np.vstack([spectrum.energy, spectrum.mu])
         about = json.dumps({"jitter_ev": self.jitter_ev, "source": self.source})
+        return {"about": np.array(about), **arrays}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> SocLibrary:
+        """Make a library of what `arrays` gave."""
+        foils: dict[str, Spectrum] = {}
+        spectra: dict[str, dict[float, Spectrum]] = {}
+        about: dict[str, Any] = json.loads(str(arrays["about"]))
+        for key in arrays:
+            element, _, what = key.partition("/")
+            if what == "foil":
+                foils[element] = _spectrum(arrays[key], f"{element} foil")
+            elif what:
+                of_edge = spectra.setdefault(element, {})
+                of_edge[float(what)] = _spectrum(arrays[key], f"{element} at {what}")
+        edges = {e: EdgeReferences(e, foils[e], spectra[e]) for e in foils}
+        return cls(edges, float(about["jitter_ev"]), str(about["source"]))
+
+    def save(self, path: Path) -> None:
+        """Write plain arrays (npz)."""
         with path.open("wb") as file:
-            np.savez_compressed(file, about=np.array(about), **arrays)
+            np.savez_compressed(file, **self.arrays())
 
     @classmethod
     def load(cls, path: Path) -> SocLibrary:
@@ -122,20 +142,9 @@ class SocLibrary:
         BadInput
             If it is no such file.
         """
-        foils: dict[str, Spectrum] = {}
-        spectra: dict[str, dict[float, Spectrum]] = {}
         try:
             with np.load(path, allow_pickle=False) as file:
-                about: dict[str, Any] = json.loads(str(file["about"]))
-                for key in file.files:
-                    element, _, what = key.partition("/")
-                    if what == "foil":
-                        foils[element] = _spectrum(file[key], f"{element} foil")
-                    elif what:
-                        of_edge = spectra.setdefault(element, {})
-                        of_edge[float(what)] = _spectrum(file[key], f"{element} at {what}")
-            edges = {e: EdgeReferences(e, foils[e], spectra[e]) for e in foils}
-            return cls(edges, float(about["jitter_ev"]), str(about["source"]))
+                return cls.from_arrays(dict(file))
         except (OSError, KeyError, ValueError, TypeError) as error:
             raise BadInput(f"{path}: not a library of references ({error})") from None
 

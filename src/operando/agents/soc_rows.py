@@ -12,8 +12,8 @@ import numpy as np
 from operando.agents.regression_table import RegressionTable
 from operando.agents.soc_documents import SocMeasurement
 from operando.agents.soc_library import state_name
-from operando.agents.soc_reduction import SHELLS, EdgeResult, ReflectionResult
-from operando.errors import AgentError
+from operando.agents.soc_reduction import SHELLS, EdgeResult, ReflectionResult, StepReducer
+from operando.errors import AgentError, BadInput
 
 ELEMENTS = ("Ni", "Co", "Mn")
 _CELL = {
@@ -132,6 +132,44 @@ def fill_reflection(row: Row, result: ReflectionResult) -> None:
     row["XRD_FWHM"], row["XRD_FWHM_sd"] = peak.fwhm, peak.fwhm_sd
     row["d003"], row["d003_sd"] = result.d_spacing, result.d_spacing_sd
     row["XRD_chi2"] = peak.chi_square
+    # Of two widths that trade off the FWHM is still good: that makes no step incomplete.
+    row["XRD_flags"] = ", ".join(peak.flags)
+
+
+def fill_row(
+    row: Row, reducer: StepReducer | None, measurement: SocMeasurement
+) -> tuple[list[str], int]:
+    """Enter what can be had of a step.
+
+    Parameters
+    ----------
+    row : dict
+        The step's, changed in place.
+    reducer : StepReducer, optional
+        None before there are any references.
+    measurement : SocMeasurement
+
+    Returns
+    -------
+    notes : list of str
+        What could not be had, and why.
+    parts : int
+        How many of the edges and the reflection could.
+    """
+    if reducer is None:
+        return ["no references yet"], 0
+    edges, faults = reducer.edges_of(measurement)
+    notes = [*measurement.faults]
+    notes += [f"{element}: {reason}" for element, reason in faults.items()]
+    for element, result in edges.items():
+        fill_edge(row, element, result)
+        notes += [f"{element}: {flag}" for flag in result.paths.flags]
+    try:
+        reflection = reducer.reflection(measurement, edges)
+    except BadInput as error:
+        return [*notes, f"003: {error}"], len(edges)
+    fill_reflection(row, reflection)
+    return notes, len(edges) + 1
 
 
 def regression_table(rows: Sequence[Mapping[str, Any]], states: Sequence[float]) -> RegressionTable:

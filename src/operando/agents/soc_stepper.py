@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from operando.agents.soc_config import SocStepperConfig
@@ -93,6 +94,7 @@ class SocStepper(SocTableAgent):
     library : SocLibrary, optional
         In place of the one that `config` names.
     name : str
+    checkpoint_path : Path, optional
     """
 
     config_type = SocStepperConfig
@@ -103,10 +105,11 @@ class SocStepper(SocTableAgent):
         *,
         library: SocLibrary | None = None,
         name: str = "soc_stepper",
+        checkpoint_path: Path | None = None,
     ) -> None:
         self.settings = config or SocStepperConfig()
         self._max_soc = math.inf
-        super().__init__(self.settings, library=library, name=name)
+        super().__init__(self.settings, library=library, name=name, checkpoint_path=checkpoint_path)
 
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
         if name == "start":

@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from operando.agents.base import DocumentWorker
 from operando.agents.regression_config import RegressionConfig
+from operando.agents.soc_checkpoint import read_checkpoint, write_checkpoint
 from operando.agents.soc_config import SocTableConfig
 from operando.agents.soc_documents import SocDocuments, SocMeasurement
 from operando.agents.soc_library import SocLibrary, library_from
@@ -27,8 +28,7 @@ from operando.agents.soc_rows import (
     Row,
     begin_row,
     columns,
-    fill_edge,
-    fill_reflection,
+    fill_row,
     regression_table,
 )
 from operando.agents.sparse_regression import RegressionResult, regress
@@ -52,6 +52,8 @@ class SocTableAgent:
     library : SocLibrary, optional
         In place of the one that `config` names.
     name : str
+    checkpoint_path : Path, optional
+        Where :meth:`checkpoint` writes.
     """
 
     config_type = SocTableConfig
@@ -62,7 +64,9 @@ class SocTableAgent:
         *,
         library: SocLibrary | None = None,
         name: str = "soc_table",
+        checkpoint_path: Path | None = None,
     ) -> None:
+        self.checkpoint_path = checkpoint_path
         self.name, self.config = name, config or self.config_type()
         if library is None and self.config.library:
             library = SocLibrary.load(Path(self.config.library))
@@ -188,6 +192,28 @@ class SocTableAgent:
         with self._lock:
             return list(self._measurements)
 
+    def checkpoint(self) -> None:
+        """Write settings, references and measurements as plain arrays.
+
+        Raises
+        ------
+        AgentError
+            If the agent was given no place to write to.
+        """
+        if self.checkpoint_path is None:
+            raise AgentError(f"agent {self.name} has no checkpoint_path")
+        measured = self.measurements()
+        write_checkpoint(self.checkpoint_path, self.spec(), self._given, measured)
+
+    @classmethod
+    def from_checkpoint(cls, path: Path) -> SocTableAgent:
+        """Rebuild an agent from the file of :meth:`checkpoint`; the rows are made again."""
+        spec, library, measured = read_checkpoint(path)
+        config = cls.config_type.from_mapping(spec["config"])
+        agent = cls(config, library=library, name=spec["name"], checkpoint_path=path)
+        agent.ingest(measured)
+        return agent
+
     def _take(self, measurement: SocMeasurement) -> None:
         """Add a step; a reference that arrives changes all rows."""
         self._measurements.append(measurement)
@@ -223,7 +249,7 @@ class SocTableAgent:
         row = begin_row(measurement, self.config.states, self._revision)
         try:
             with _BLAS.limit(limits=1):
-                notes, parts = self._fill(row, measurement)
+                notes, parts = fill_row(row, self._reducer, measurement)
             row["status"] = OK if not notes else PARTIAL if parts else FAILED
         except Exception as error:  # whatever it is, the other steps are none the worse
             logger.exception("step %d could not be reduced", measurement.index)
@@ -232,25 +258,6 @@ class SocTableAgent:
         row["library"] = self.library.version if self.library else ""
         row["reduction_s"] = time.perf_counter() - began
         return row
-
-    def _fill(self, row: Row, measurement: SocMeasurement) -> tuple[list[str], int]:
-        """Enter what can be had; say what could not, and how many parts could."""
-        if self._reducer is None:
-            return ["no references yet"], 0
-        notes = list(measurement.faults)
-        edges, faults = self._reducer.edges_of(measurement)
-        notes += [f"{element}: {reason}" for element, reason in faults.items()]
-        for element, result in edges.items():
-            fill_edge(row, element, result)
-            notes += [f"{element}: {flag}" for flag in result.paths.flags]
-        try:
-            reflection = self._reducer.reflection(measurement, edges)
-        except BadInput as error:
-            return [*notes, f"003: {error}"], len(edges)
-        fill_reflection(row, reflection)
-        # Of two widths that trade off the FWHM is still good; the table says so and goes on.
-        row["XRD_flags"] = ", ".join(reflection.peak.flags)
-        return notes, len(edges) + 1
 
     def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Nothing: it watches."""
