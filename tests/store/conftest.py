@@ -1,5 +1,7 @@
 """A real embedded store, shared: a Tiled takes seconds to create."""
 
+import shutil
+
 import pytest
 from bluesky import RunEngine
 
@@ -12,10 +14,31 @@ def shared_store(tmp_path_factory):
         yield store
 
 
+@pytest.fixture(scope="session")
+def empty_catalog(tmp_path_factory):
+    """Make a catalog without runs once: it says nothing of where it is."""
+    folder = tmp_path_factory.mktemp("empty") / "store"
+    with open_store(folder):
+        pass
+    return folder / "catalog.db"
+
+
 @pytest.fixture
-def new_store(tmp_path):
+def make_store(empty_catalog):
+    """Return what opens a new store in a folder, without the time that making it takes."""
+
+    def make(folder):
+        folder.mkdir(parents=True)
+        shutil.copy(empty_catalog, folder / "catalog.db")
+        return open_store(folder)
+
+    return make
+
+
+@pytest.fixture
+def new_store(tmp_path, make_store):
     """Return a store of the test's own."""
-    with open_store(tmp_path / "store") as store:
+    with make_store(tmp_path / "store") as store:
         yield store
 
 

@@ -1,11 +1,14 @@
 """Tiled goes away, the disk is full, the store is read-only: the measurement does not notice."""
 
 import contextlib
+import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -33,60 +36,127 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@contextlib.contextmanager
-def serving(folder, frames, port):
-    """Run a real server in a process of its own."""
-    command = ["serve", "--store", folder, "--readable", frames, "--port", port]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from operando.cli import main; main()", *map(str, command)],
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
+class Server:
+    """A real server in a process of its own."""
+
+    def __init__(self, folder, frames, port):
+        self.address = f"http://127.0.0.1:{port}"
+        words = ["serve", "--store", folder, "--readable", frames, "--port", port]
+        code = "from operando.cli import main; main()"
+        self.command = [sys.executable, "-c", code, *map(str, words)]
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+    def answers(self):
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.address}/api/v1/").status_code == 200
+        return False
+
+    def wait(self):
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"http://127.0.0.1:{port}/api/v1/").status_code == 200:
-                    break
+        while not self.answers():
+            assert time.monotonic() < deadline, "the server does not start"
             time.sleep(0.1)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch, make_store):
+    """Start a server of a new store, which may read the frames that this process writes."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    make_store(tmp_path / "served").close()
+    port = free_port()
+    frames = Places.of(f"http://127.0.0.1:{port}").frames
+    frames.mkdir(parents=True)
+    server = Server(tmp_path / "served", frames, port)
+    server.start()
+    server.wait()
+    yield server
+    server.kill()
 
 
 @pytest.mark.slow
-def test_server_away_for_ten_seconds_in_the_middle_of_a_run(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    port, folder = free_port(), tmp_path / "served"
-    address = f"http://127.0.0.1:{port}"
-    frames = Places.of(address).frames
-    frames.mkdir(parents=True)
-    with contextlib.ExitStack() as servers:
-        first = servers.enter_context(serving(folder, frames, port))
-        with open_store(address, api_key=WRITE_KEY) as store:
-            write, docs, slowest = store.writer(), [], 0.0
-            for name, doc in documents(store.frames_dir, 160, pause=0.1):
-                docs.append((name, doc))
-                began = time.perf_counter()
-                write(name, doc)
-                slowest = max(slowest, time.perf_counter() - began)
-                if len(docs) == 60:
-                    first.kill()
-                    gone = time.monotonic()
-                if len(docs) > 60 and first is not None and time.monotonic() - gone > 10.0:
-                    first = None
-                    servers.enter_context(serving(folder, frames, port))
-            assert first is None, "the run was over before the server was back"
-            assert store.sync(60).waiting == ()
-            run = store[docs[0][1]["uid"]]
-            assert run.validate()
-            assert run.metadata["stop"]["exit_status"] == "success"
-            assert run["primary"]["image"].shape[0] == 160
-            got = list(store.documents(docs[0][1]["uid"], "tiled"))
-            assert got == [(name, sanitize_doc(doc)) for name, doc in docs]
-    # The plan did not notice: no document waited, not even while the server was down.
+def test_server_away_for_ten_seconds_in_the_middle_of_a_run(server):
+    with open_store(server.address, api_key=WRITE_KEY) as store:
+        write, docs, slowest = store.writer(), [], 0.0
+        back = threading.Timer(10.0, server.start)
+        for name, doc in documents(store.frames_dir, 200, pause=0.08):
+            docs.append((name, doc))
+            began = time.perf_counter()
+            write(name, doc)
+            slowest = max(slowest, time.perf_counter() - began)
+            if len(docs) == 40:
+                server.kill()
+                back.start()
+        back.join()
+        server.wait()
+        uid = docs[0][1]["uid"]
+        assert store.sync(60).waiting == ()
+        assert store[uid].validate()
+        assert store[uid].metadata["stop"]["exit_status"] == "success"
+        assert store[uid]["primary"]["image"].shape[0] == 200
+        got = list(store.documents(uid, "tiled"))
+        assert got == [(name, sanitize_doc(doc)) for name, doc in docs]
+    # The plan did not notice: no document had to wait while the server was down.
     assert slowest < 0.5
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status"),
+    [
+        ("GET", "/api/v1/", None, 200),
+        ("GET", "/api/v1/metadata/", None, 401),
+        ("GET", "/api/v1/metadata/", "wrong", 401),
+        ("GET", "/api/v1/metadata/", READ_KEY, 200),
+        ("GET", "/api/v1/metadata/", WRITE_KEY, 200),
+        ("GET", f"/api/v1/metadata/?api_key={READ_KEY}", READ_KEY, 401),
+        ("DELETE", "/api/v1/metadata/none", READ_KEY, 401),
+        ("POST", "/api/v1/metadata/", READ_KEY, 401),
+        ("PUT", "/api/v1/metadata/none", READ_KEY, 401),
+        ("DELETE", "/api/v1/metadata/none", WRITE_KEY, 404),
+    ],
+)
+def test_keys_of_a_server(shared_gate, method, path, key, status):
+    headers = {} if key is None else {"Authorization": f"Apikey {key}"}
+    assert shared_gate.request(method, path, headers=headers).status_code == status
+
+
+@pytest.fixture(scope="module")
+def shared_gate(tmp_path_factory, empty_catalog):
+    """Return an HTTP client of a real server, shared: it takes seconds to start."""
+    folder = tmp_path_factory.mktemp("gate")
+    shutil.copy(empty_catalog, folder / "catalog.db")
+    server = Server(folder, folder, free_port())
+    server.start()
+    server.wait()
+    with httpx.Client(base_url=server.address) as client:
+        yield client
+    server.kill()
+
+
+def test_keys_are_new_told_once_and_nowhere_kept(tmp_path, make_store):
+    make_store(tmp_path / "store").close()
+    code = "from operando.cli import main; main()"
+    words = ["serve", "--store", str(tmp_path / "store"), "--port", "0", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    told = json.loads(process.stdout.readline())
+    keys = told["read_key"].encode(), told["write_key"].encode()
+    assert keys[0] != keys[1]
+    headers = {"Authorization": f"Apikey {told['write_key']}"}
+    time.sleep(0.5)
+    with contextlib.suppress(httpx.HTTPError):
+        httpx.get(f"{told['address']}/api/v1/metadata/", headers=headers, timeout=30)
+    process.terminate()
+    out, said = process.communicate(timeout=30)
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(key in text for key in keys for text in (out, said, *kept))
 
 
 @pytest.fixture
@@ -119,8 +189,8 @@ def many_events(number):
     return plan()
 
 
-def test_full_disk_loses_nothing(small_disk, engine):
-    with open_store(small_disk / "store") as store:
+def test_full_disk_loses_nothing(small_disk, engine, make_store):
+    with make_store(small_disk / "store") as store:
         docs = []
         engine.subscribe(store.writer())
         engine.subscribe(lambda name, doc: docs.append((name, sanitize_doc(doc))))
@@ -136,9 +206,9 @@ def test_full_disk_loses_nothing(small_disk, engine):
         assert store[uid].validate()
 
 
-def test_process_that_ends_with_a_full_disk_loses_nothing(small_disk, engine):
+def test_process_that_ends_with_a_full_disk_loses_nothing(small_disk, engine, make_store):
     docs = []
-    with open_store(small_disk / "store") as store:
+    with make_store(small_disk / "store") as store:
         engine.subscribe(store.writer())
         engine.subscribe(lambda name, doc: docs.append((name, sanitize_doc(doc))))
         fill(small_disk)

@@ -23,12 +23,11 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def measurer(tmp_path):
+def measurer(tmp_path, make_store):
     """Start a process that forks a measuring child for each name that it is sent."""
     folder, notes = tmp_path / "store", tmp_path / "notes"
     notes.mkdir()
-    with open_store(folder):
-        pass
+    make_store(folder).close()
     process = subprocess.Popen(
         [sys.executable, "-m", "support.measuring_process", str(folder), str(notes)],
         cwd=TESTS,
@@ -61,7 +60,7 @@ def test_sigkill_at_random_moments_loses_nothing(measurer):
     process, folder, notes = measurer
     chance = random.Random(20261121)
     for number in range(KILLS):
-        kill_one(process, notes / f"{number:02d}", chance.uniform(0.0, 1.2))
+        kill_one(process, notes / f"{number:02d}", chance.uniform(0.0, 0.8))
     killed = {}
     for note in sorted(notes.iterdir()):
         uid, *saved = note.read_text().splitlines()

@@ -19,7 +19,7 @@ from operando.devices import simulated_mapping_station
 from operando.physics.geometry import DetectorGeometry
 from operando.plans.mapping import map_raster
 from operando.simulations.clock import Clock
-from operando.store import embedded, open_store
+from operando.store import embedded, open_store, uploader
 from operando.store.places import Places
 from support.echo_source import EchoSource
 
@@ -51,6 +51,8 @@ def main() -> None:
     folder, notes = sys.argv[1], Path(sys.argv[2])
     made = embedded.application(Places.of(folder))
     embedded.application = lambda places: made
+    # Runs are short here: have them uploaded while they are measured, as long ones are.
+    uploader._INTERVAL = 0.2
     print("ready", flush=True)
     for line in sys.stdin:
         child = os.fork()
