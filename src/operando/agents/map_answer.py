@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.agents.map_confidence import shipped_confidence
 from operando.agents.patterns import FloatArray
 from operando.agents.phase_classifier import decode, expit
 from operando.physics.phases import LABELS
@@ -40,18 +42,25 @@ class MapAnswer:
         """Most probable label set of each point, (ny, nx, 9)."""
         return decode(self.logit.reshape(-1, len(LABELS))).reshape(self.logit.shape)
 
+    @cached_property
+    def label_confidence(self) -> FloatArray:
+        """Probability that each label is right, (ny, nx, 9); see :class:`MapConfidence`."""
+        return shipped_confidence().of_labels(self.logit, self.measured)
+
     def uncertainty(self, labels: Sequence[str] = LABELS) -> FloatArray:
         """Probability that the least certain of some labels is wrong at a point, (ny, nx)."""
-        probability = self.probability[..., [LABELS.index(label) for label in labels]]
-        return np.asarray(np.minimum(probability, 1.0 - probability).max(axis=-1))
+        return np.asarray(1.0 - self._of(labels).min(axis=-1))
 
-    @property
+    @cached_property
     def confidence(self) -> FloatArray:
         """Probability that all nine labels of a point are right, (ny, nx)."""
-        probability = self.probability
-        return np.asarray(np.maximum(probability, 1.0 - probability).prod(axis=-1))
+        return shipped_confidence().of_points(self.label_confidence, self.measured)
 
     def expected_accuracy(self, labels: Sequence[str] = LABELS) -> float:
-        """Share of some labels, over all points of the map, that probabilities say are right."""
-        probability = self.probability[..., [LABELS.index(label) for label in labels]]
-        return float(np.maximum(probability, 1.0 - probability).mean())
+        """Share of some labels, over all points of the map, that are expected to be right."""
+        return float(self._of(labels).mean())
+
+    def _of(self, labels: Sequence[str]) -> FloatArray:
+        if tuple(labels) == LABELS:
+            return self.label_confidence
+        return self.label_confidence[..., [LABELS.index(label) for label in labels]]
