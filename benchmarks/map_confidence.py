@@ -62,7 +62,7 @@ def sparse(section: OfflineMap) -> list[MapAnswer]:
 
 
 def line(logit: NDArray[np.float32], right: NDArray[np.bool_]) -> list[float]:
-    """a, b, c of one label."""
+    """Fit a, b, c of one label."""
     columns = np.stack([np.abs(logit), logit > 0], axis=1)
     fit = LogisticRegression(C=1.0).fit(columns, right)
     return [round(float(v), 3) for v in (*fit.coef_[0], fit.intercept_[0])]

@@ -272,11 +272,12 @@ def test_suggestions_are_points_of_the_map_and_never_come_twice(agent, flown):
 def test_the_first_suggestion_is_the_least_certain_point(agent, flown):
     feed(agent, flown)
     [suggestion] = agent.suggest()
-    p = agent.answer().probability.reshape(-1, 9)
-    least = np.minimum(p, 1 - p).max(axis=1)
-    assert suggestion["point"] == least.argmax()
-    assert suggestion["acquisition"] == pytest.approx(least.max())
-    np.testing.assert_allclose(suggestion["probability"], p[least.argmax()], atol=1e-6)
+    answer = agent.answer()
+    wrong = 1 - answer.label_confidence.reshape(-1, 9).min(axis=1)
+    assert suggestion["point"] == wrong.argmax()
+    assert suggestion["acquisition"] == pytest.approx(wrong.max())
+    p = answer.probability.reshape(-1, 9)[wrong.argmax()]
+    np.testing.assert_allclose(suggestion["probability"], p, atol=1e-6)
 
 
 def test_the_same_documents_give_the_same_suggestions(make_agent, flown):
