@@ -37,6 +37,7 @@ def replay(
     the same documents, beside it: what would that have chosen?
     """
     from operando.commands.stored import opened
+    from operando.plans.progress import lineage
     from operando.replaying import changed_spec, rebuild
     from operando.session import progress_bar
 
@@ -47,9 +48,12 @@ def replay(
         documents = list(stored.documents(stored.find(uid).metadata["start"]["uid"], source))
         own = dict(documents[0][1].get("agent") or {})
         chosen = changed_spec(own, agent, settings or [])
+        resumed = str(documents[0][1].get("resumes", ""))
+        runs = lineage(lambda key: stored.documents(key, source), resumed)
+        earlier = [pair for run in runs for pair in run]
         replayed = rebuild(chosen)
         with progress_bar(screen, "replaying") as bar:
-            result, built = _feed(documents, replayed, pace, bar)
+            result, built = _feed(documents, replayed, pace, bar, earlier)
         report = {
             "uid": result.uid,
             "decisions": result.decisions,
@@ -66,7 +70,7 @@ def replay(
         if own and chosen != own:
             original = rebuild(own)
             with progress_bar(screen, "the run's own agent") as bar:
-                before, spec = _feed(documents, original, float("inf"), bar)
+                before, spec = _feed(documents, original, float("inf"), bar, earlier)
             report["own"] = {"agent": spec, "report": before.report, "identical": before.identical}
     if not as_json:
         _print(report, result)
@@ -79,12 +83,14 @@ def replay(
 
 
 def _feed(
-    documents: list[Any], agent: Any, speed: float, bar: Any
+    documents: list[Any], agent: Any, speed: float, bar: Any, earlier: list[Any]
 ) -> tuple[Replay, dict[str, Any]]:
-    """Replay with a fresh agent; say what it was."""
+    """Replay with a fresh agent that has read the runs this one resumes; say what it was."""
     from operando.replaying import replay_run
 
     try:
+        for name, doc in earlier:
+            agent(name, doc)
         result = replay_run(documents, agent, speed=speed, progress=bar)
         return result, dict(agent.spec()) if hasattr(agent, "spec") else {}
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,10 @@ from operando.agents.map_answer import MapAnswer
 from operando.agents.mapping_config import MappingConfig
 from operando.agents.phase_mapping import PhaseMappingAgent
 from operando.demos.mapping_settings import MappingDemo
-from operando.errors import BadInput
 from operando.plans import (
     Progress,
     StageTime,
+    lineage,
     map_adaptive,
     map_fly,
     map_raster,
@@ -25,7 +25,7 @@ from operando.plans import (
 )
 from operando.plans.budget import Choice, choose_plan
 from operando.session import Session
-from operando.store import Store, open_store
+from operando.store import open_store
 
 #: The next question is put when so many points of a batch are left.
 LOOKAHEAD = 10
@@ -65,21 +65,8 @@ def read_earlier(store: str, uid: str, console: Console) -> Earlier:
         If there is no such run, or it is no map.
     """
     with open_store(store, create=False, progress=lambda line: console.print(line)) as opened:
-        documents = [pair for run in reversed(list(_back(opened, uid))) for pair in run]
+        documents = [pair for run in lineage(opened.documents, uid) for pair in run]
     return Earlier(Progress.of(documents), documents)
-
-
-def _back(store: Store, uid: str) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
-    """Yield the documents of a run, of the run it resumes, and so on."""
-    seen: set[str] = set()
-    while uid:
-        run: list[tuple[str, Mapping[str, Any]]] = list(store.documents(uid))
-        start = next((doc for name, doc in run if name == "start"), None)
-        if start is None or start["uid"] in seen:
-            raise BadInput(f"run {uid} cannot be resumed: it has no start, or resumes itself")
-        seen.add(start["uid"])
-        yield run
-        uid = str(start.get("resumes", ""))
 
 
 @dataclass

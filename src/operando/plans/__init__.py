@@ -5,7 +5,7 @@ from operando.plans.battery import soc_stepped
 from operando.plans.decisions import Decision, DecisionRecorder
 from operando.plans.grid import MapGrid
 from operando.plans.mapping import map_fly, map_raster
-from operando.plans.progress import Progress
+from operando.plans.progress import Progress, lineage
 from operando.plans.soc_adaptive import soc_adaptive
 from operando.plans.soc_timetable import completed_steps
 from operando.plans.stage_time import StageTime, stage_time
@@ -21,6 +21,7 @@ __all__ = [
     "StageTime",
     "completed_steps",
     "fly_lines",
+    "lineage",
     "map_adaptive",
     "map_fly",
     "map_raster",

@@ -111,7 +111,14 @@ def map_adaptive(
     start = start_document("map_adaptive", station, grid, exposure, sample, seed, agent)
     start |= {
         "num_points": len(todo) + chosen,
-        "adaptive": {"n_points": total, "seconds": seconds, "first": len(cover)},
+        "adaptive": {
+            "n_points": total,
+            "seconds": seconds,
+            "first": len(cover),
+            "num": chosen,
+            "batch": max(math.ceil(chosen / 12), 1) if batch is None else batch,
+            "lookahead": lookahead,
+        },
     }
     chooser = Chooser(
         station,
@@ -127,7 +134,7 @@ def map_adaptive(
         until = None if seconds is None or began is None else began + seconds
         rounds = Rounds(
             num=chosen,
-            batch=max(math.ceil(chosen / 12), 1) if batch is None else batch,
+            batch=start["adaptive"]["batch"],
             lookahead=lookahead,
             timeout=timeout,
             until=until,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,38 @@ class Progress:
             dose=reader.dose,
             revisited={point: s for point, s in reader.dose.items() if reader.visits[point] > 1},
         )
+
+
+def lineage(read: Callable[[str], Iterable[Document]], uid: str) -> list[list[Document]]:
+    """Read a run and those it resumes.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the documents of a run by its uid, as a store does.
+    uid : str
+        The last run.
+
+    Returns
+    -------
+    list of list of (str, mapping)
+        Their documents, the oldest run first.
+
+    Raises
+    ------
+    BadInput
+        If a run has no start document or resumes itself.
+    """
+    runs: list[list[Document]] = []
+    seen: set[str] = set()
+    while uid:
+        runs.append(list(read(uid)))
+        start = next((doc for name, doc in runs[-1] if name == "start"), None)
+        if start is None or start["uid"] in seen:
+            raise BadInput(f"run {uid} cannot be followed back: it has no start or resumes itself")
+        seen.add(str(start["uid"]))
+        uid = str(start.get("resumes", ""))
+    return runs[::-1]
 
 
 class _Reader:

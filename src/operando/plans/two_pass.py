@@ -111,7 +111,7 @@ def map_two_pass(
     start |= {
         "num_points": first + rounds.num,
         "revisits": {
-            "num": revisits,
+            "num": rounds.num,
             "exposure": revisit_exposure,
             "batch": rounds.batch,
             "lookahead": lookahead,

@@ -65,12 +65,15 @@ def questions(documents: Sequence[Document]) -> list[Question]:
     """
     start: Mapping[str, Any] = next((doc for name, doc in documents if name == "start"), {})
     found: dict[int, Question] = {}
-    decided = 0
+    decided = unasked = 0
     for index, row in _decisions(documents):
         key = int(row.get("round", decided))
+        if key < 0:  # nobody was asked about this point
+            unasked += 1
+            continue
         if key not in found:
             found[key] = Question(_wanted(start, decided), index)
-        found[key].rows.append({**row, "_number": decided})
+        found[key].rows.append({**row, "_number": decided + unasked})
         decided += 1
     for question in found.values():
         question.wanted = question.wanted or len(question.rows)
@@ -83,7 +86,7 @@ def _wanted(start: Mapping[str, Any], decided: int) -> int:
 
     An aborted run has fewer decisions in its last round than were asked for.
     """
-    plan = start.get("revisits")
+    plan = start.get("revisits", start.get("adaptive"))
     if not isinstance(plan, Mapping) or not {"num", "batch"} <= set(plan):
         return 0
     return max(min(int(plan["batch"]), int(plan["num"]) - decided), 0)
