@@ -24,10 +24,11 @@ class MappingConfig:
     seed : int
         Recorded for completeness: this agent draws no random numbers.
     labels : tuple of str
-        Labels whose uncertainty decides where to look next, and when it is enough.
+        Labels whose uncertainty decides where to look next.
     target : float, optional
-        Share of these labels, over the whole map, that must be expected to be right before the
-        agent says that it has seen enough. None leaves the end of the map to its budget.
+        Share of all points of the map, measured or not, that must be expected to have all nine
+        labels right before the agent says that it has seen enough. None leaves the end of the
+        map to its budget.
 
     Raises
     ------

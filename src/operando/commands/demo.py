@@ -52,7 +52,7 @@ def mapping(
     ] = True,
     target: Annotated[
         float | None,
-        typer.Option(help="Stop when this share of all labels is expected to be right."),
+        typer.Option(help="Stop when this share of points is expected to be all right."),
     ] = None,
     dose_limit: Annotated[
         float, typer.Option(help="Most exposure a point may have in all, s.")

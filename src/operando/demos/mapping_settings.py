@@ -49,7 +49,7 @@ class MappingDemo:
     can_fly : bool
         Whether a time budget may be spent on flying.
     target : float, optional
-        Share of right labels, as the agent expects it, at which the map is good enough.
+        Share of points with all labels right, as the agent expects it, that is good enough.
     dose_limit_s : float
         Most exposure a point may have in all, s.
     resume : str, optional
