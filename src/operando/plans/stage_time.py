@@ -139,13 +139,23 @@ class StageTime:
 
         Notes
         -----
-        Times are linear in the exposure but for the run-ups of the flight, which vanish for
-        long exposures and are left out.
+        By halving: the run-ups of the flight get shorter with the exposure, so the difference of
+        the two times is no straight line, but it falls all the way.
         """
         points = round(share * grid.size)
-        rows = grid.shape[0]
-        extra = points * self.hop(grid, points) - (rows - 1) * self.move(grid.step)
-        return max(extra / (grid.size - points) - self.readout, 0.0)
+
+        def slower(exposure: float) -> bool:
+            return self.scattered(grid, points, exposure) > self.fly(grid, exposure)
+
+        low, high = 0.0, 1.0
+        if not slower(1e-6):
+            return 0.0
+        while slower(high) and high < 1e6:
+            high *= 2.0
+        for _ in range(50):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if slower(middle) else (low, middle)
+        return high
 
 
 @plan
