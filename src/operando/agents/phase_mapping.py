@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operando.agents.base import DocumentWorker
-from operando.agents.label_dialogue import AsksPeople
-from operando.agents.label_lessons import Lessons
 from operando.agents.map_answer import MapAnswer
 from operando.agents.map_checkpoint import AgentState, read_checkpoint, write_checkpoint
 from operando.agents.map_documents import MapDocuments
@@ -33,13 +31,12 @@ __all__ = ["MappingConfig", "PhaseMappingAgent"]
 T = TypeVar("T")
 
 
-class PhaseMappingAgent(AsksPeople):
+class PhaseMappingAgent:
     """Documents of a map in; labels, confidence and the next points out.
 
     It satisfies the agent protocol: call it with documents, ask it with :meth:`suggest`,
     :meth:`report` and :meth:`should_stop`. It knows nothing of the beamline but what
-    documents say, so the same object serves a live run, a remote one and a replay. People are
-    asked by :meth:`query_labels` and answer by :meth:`label`.
+    documents say, so the same object serves a live run, a remote one and a replay.
 
     Parameters
     ----------
@@ -49,9 +46,6 @@ class PhaseMappingAgent(AsksPeople):
     name : str
     checkpoint_path : Path, optional
         Where :meth:`checkpoint` writes.
-    label_path : Path, optional
-        File of people's labels; beside the checkpoint (``.labels.jsonl``) if not given, and
-        nowhere without one.
     """
 
     def __init__(
@@ -61,15 +55,11 @@ class PhaseMappingAgent(AsksPeople):
         classifier: PhaseClassifier | None = None,
         name: str = "phase_mapping",
         checkpoint_path: Path | None = None,
-        label_path: Path | None = None,
     ) -> None:
         self.name = name
         self.config = config or MappingConfig()
         self.classifier = classifier or _load(self.config.model)
         self.checkpoint_path = checkpoint_path
-        if label_path is None and checkpoint_path is not None:
-            label_path = checkpoint_path.with_suffix(".labels.jsonl")
-        self._lessons = Lessons(label_path)
         self._worker = DocumentWorker(self._read, name)
         self._documents = MapDocuments()
         self._labels: tuple[MapMemory, PhaseLabels] | None = None
@@ -165,8 +155,7 @@ class PhaseMappingAgent(AsksPeople):
             alone = labels.logit.reshape(*shape, len(LABELS))
             score = labels.unknown_score.reshape(shape)
             smooth = self.config.spatial.apply(alone, measured, memory.grid.step_um)
-            taught = self._lessons.apply(smooth, measured, self._documents.runs)
-            return MapAnswer(alone.copy(), taught, measured, score.copy())
+            return MapAnswer(alone.copy(), smooth, measured, score.copy())
 
     def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Give the least confident points that have not been suggested yet.
@@ -260,9 +249,7 @@ class PhaseMappingAgent(AsksPeople):
         self.drain()
         with self._lock:
             points = self._suggestions.points | self._documents.chosen
-            state = AgentState(
-                self._memory(), points, self._suggestions.next_id, self._documents.runs
-            )
+            state = AgentState(self._memory(), points, self._suggestions.next_id)
             write_checkpoint(self.checkpoint_path, self.spec(), state)
 
     @classmethod
@@ -273,7 +260,6 @@ class PhaseMappingAgent(AsksPeople):
             MappingConfig.from_mapping(spec["config"]), name=spec["name"], checkpoint_path=path
         )
         agent._documents.restore(state.memory)
-        agent._documents.runs = state.runs
         agent._suggestions.points = state.suggested
         agent._suggestions.next_id = state.next_id
         return agent
@@ -282,9 +268,6 @@ class PhaseMappingAgent(AsksPeople):
         """Give counts, dose and visits of every point; see :class:`MapMemory`."""
         self.drain()
         return self._memory()
-
-    def _asked(self) -> tuple[Sequence[str], Sequence[str]]:
-        return self._documents.runs, self.config.labels
 
     def _memory(self) -> MapMemory:
         if self._documents.memory is None:
