@@ -107,7 +107,10 @@ def main() -> None:
     print(f"{'share of the raster':24}" + "".join(f"{share:>18.0%}" for share in SHARES))
     for way in WAYS:
         mean, spread = np.mean(found[way], axis=0), np.std(found[way], axis=0, ddof=1)
-        print(f"{way:24}" + "".join(f"{m:>10.4f} ± {s:.4f}" for m, s in zip(mean, spread)))
+        print(
+            f"{way:24}"
+            + "".join(f"{m:>10.4f} ± {s:.4f}" for m, s in zip(mean, spread, strict=True))
+        )
     print(f"{time.perf_counter() - begin:.0f} s")
 
 
