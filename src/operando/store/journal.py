@@ -90,7 +90,7 @@ def seal(n: int, name: str, doc: Mapping[str, Any]) -> bytes:
     Examples
     --------
     >>> seal(0, "start", {"uid": "a", "x": np.float64(1.5)})
-    b'{"n":0,"name":"start","doc":{"uid":"a","x":1.5},"crc32":"88f2b4c9"}\n'
+    b'{"n":0,"name":"start","doc":{"uid":"a","x":1.5},"crc32":"976ba3be"}\n'
     """
     body = _ENCODER.encode({"n": n, "name": name, "doc": doc})[:-1].encode()
     return b'%s%s%08x"}\n' % (body, _SEAL, zlib.crc32(body))
