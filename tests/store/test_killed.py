@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,23 +24,21 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def measurer(tmp_path, make_store):
-    """Start a process that forks a measuring child for each name that it is sent."""
+def measurers(tmp_path, make_store):
+    """Start two processes that fork a measuring child for each name that they are sent."""
     folder, notes = tmp_path / "store", tmp_path / "notes"
     notes.mkdir()
     make_store(folder).close()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "support.measuring_process", str(folder), str(notes)],
-        cwd=TESTS,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "ready\n"
-    yield process, folder, notes
-    process.stdin.close()
-    process.stdout.close()
-    process.wait(timeout=60)
+    command = [sys.executable, "-m", "support.measuring_process", str(folder), str(notes)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=TESTS, **pipes) for _ in range(2)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    yield processes, folder, notes
+    for process in processes:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=60)
 
 
 def kill_one(process, note, delay):
@@ -56,11 +55,17 @@ def kill_one(process, note, delay):
 
 
 @pytest.mark.slow
-def test_sigkill_at_random_moments_loses_nothing(measurer):
-    process, folder, notes = measurer
-    chance = random.Random(20261121)
-    for number in range(KILLS):
-        kill_one(process, notes / f"{number:02d}", chance.uniform(0.0, 0.8))
+def test_sigkill_at_random_moments_loses_nothing(measurers):
+    processes, folder, notes = measurers
+
+    def kill_many(which):
+        chance = random.Random(which)
+        for number in range(which, KILLS, len(processes)):
+            kill_one(processes[which], notes / f"{number:02d}", chance.uniform(0.0, 0.8))
+
+    # Two measure into one store at a time, so each is killed while the other goes on.
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(kill_many, range(len(processes))))
     killed = {}
     for note in sorted(notes.iterdir()):
         uid, *saved = note.read_text().splitlines()

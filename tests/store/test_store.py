@@ -64,6 +64,13 @@ def test_run_is_found_as_users_expect(shared_store, scan, frames_run):
     assert list(found) == [uid_of(frames_run)]
 
 
+def test_databroker_idioms_do_not_change_the_store(shared_store, scan):
+    uid, _ = scan
+    table = shared_store.broker()[uid].table()
+    assert table["motor"].tolist() == pytest.approx(np.linspace(-1, 1, 7).tolist())
+    assert shared_store[uid]["primary"].read()["motor"].shape == (7,)
+
+
 @pytest.mark.parametrize("key", ["00000000-dead", 987654321, "abc"])
 def test_unknown_run_is_one_clear_line(shared_store, scan, key):
     with pytest.raises(BadInput, match=str(key)) as caught:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from operando.agents.map_confidence import shipped_confidence
+from operando.agents.map_calibration import shipped_calibration
 from operando.agents.patterns import FloatArray
 from operando.agents.phase_classifier import decode, expit
 from operando.physics.phases import LABELS
@@ -22,7 +22,8 @@ class MapAnswer:
     Parameters
     ----------
     logit_alone, logit : ndarray of float32, (ny, nx, 9)
-        Log odds from each point's own pattern, and with its neighbours'.
+        Log odds from each point's own pattern, and the answer: with its neighbours' word,
+        calibrated, and corrected by what people said.
     measured : ndarray of bool, (ny, nx)
     unknown_score : ndarray of float32, (ny, nx)
     """
@@ -44,8 +45,8 @@ class MapAnswer:
 
     @cached_property
     def label_confidence(self) -> FloatArray:
-        """Probability that each label is right, (ny, nx, 9); see :class:`MapConfidence`."""
-        return shipped_confidence().of_labels(self.logit, self.measured)
+        """Probability that each label is right, (ny, nx, 9)."""
+        return expit(np.abs(self.logit))
 
     def uncertainty(self, labels: Sequence[str] = LABELS) -> FloatArray:
         """Probability that the least certain of some labels is wrong at a point, (ny, nx)."""
@@ -54,7 +55,7 @@ class MapAnswer:
     @cached_property
     def confidence(self) -> FloatArray:
         """Probability that all nine labels of a point are right, (ny, nx)."""
-        return shipped_confidence().of_points(self.label_confidence, self.measured)
+        return shipped_calibration().all_right(self.label_confidence, self.measured)
 
     def expected_accuracy(self, labels: Sequence[str] = LABELS) -> float:
         """Share of some labels, over all points of the map, that are expected to be right."""

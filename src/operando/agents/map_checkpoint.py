@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,14 @@ class AgentState:
         Points that have been suggested.
     next_id : int
         Number of suggestions made.
+    runs : list of str
+        Uids of the runs that the map was measured in.
     """
 
     memory: MapMemory
     suggested: set[int]
     next_id: int
+    runs: list[str] = field(default_factory=list)
 
 
 def write_checkpoint(path: Path, spec: Mapping[str, Any], state: AgentState) -> None:
@@ -44,7 +47,12 @@ def write_checkpoint(path: Path, spec: Mapping[str, Any], state: AgentState) -> 
     state : AgentState
     """
     memory = state.memory
-    header = {"spec": dict(spec), "grid": asdict(memory.grid), "next_id": state.next_id}
+    header = {
+        "spec": dict(spec),
+        "grid": asdict(memory.grid),
+        "next_id": state.next_id,
+        "runs": state.runs,
+    }
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:
         np.savez_compressed(
@@ -78,6 +86,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], AgentState]:
                 getattr(memory, name)[:] = arrays[name]
             memory.mark_changed()
             suggested = {int(point) for point in arrays["suggested"]}
-            return header["spec"], AgentState(memory, suggested, int(header["next_id"]))
+            runs = [str(uid) for uid in header.get("runs", [])]
+            return header["spec"], AgentState(memory, suggested, int(header["next_id"]), runs)
     except (OSError, KeyError, ValueError) as error:
         raise BadInput(f"{path} is no checkpoint of a mapping agent: {error}") from error

@@ -38,12 +38,15 @@ class MapDocuments:
         Points of the map; another object with every map that begins.
     chosen : set of int
         Points that somebody decided to measure (stream ``decisions``) and that then were.
+    runs : list of str
+        Uids of the runs that the map was measured in, the first one first.
     """
 
     def __init__(self) -> None:
         self.memory: MapMemory | None = None
         self.grid: MapGrid | None = None
         self.chosen: set[int] = set()
+        self.runs: list[str] = []
         self._decided: set[int] = set()
         self._decisions: set[str] = set()
         self._streams: dict[str, _Stream] = {}
@@ -60,6 +63,8 @@ class MapDocuments:
             self.grid = MapGrid.from_start(doc)
             self.memory = None
             self.chosen.clear()
+            self.runs.clear()
+        self.runs.append(str(doc.get("uid", "")))
         self._decided.clear()
         self._decisions.clear()
         self._streams.clear()

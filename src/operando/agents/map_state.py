@@ -122,9 +122,9 @@ class MapMemory:
         index: NDArray[np.int64],
         intensity: FloatArray,
         sigma: FloatArray,
-        exposure_s: float,
+        exposure_s: float | NDArray[np.float64],
     ) -> None:
-        """Add patterns (n, b) measured at points `index` (n,), each exposed `exposure_s`."""
+        """Add patterns (n, b) measured at points `index` (n,), exposed `exposure_s` (each)."""
         np.add.at(self.intensity, index, intensity)
         np.add.at(self.variance, index, np.square(sigma))
         np.add.at(self.exposure_s, index, exposure_s)

@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operando.agents.base import DocumentWorker
+from operando.agents.label_dialogue import AsksPeople
+from operando.agents.label_lessons import Lessons
 from operando.agents.map_answer import MapAnswer
+from operando.agents.map_calibration import shipped_calibration
 from operando.agents.map_checkpoint import AgentState, read_checkpoint, write_checkpoint
 from operando.agents.map_documents import MapDocuments
+from operando.agents.map_labels import PointLabels
 from operando.agents.map_state import MapMemory
 from operando.agents.map_suggestions import Suggestions
 from operando.agents.mapping_config import MappingConfig
-from operando.agents.patterns import PowderPatterns
-from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels
+from operando.agents.phase_classifier import PhaseClassifier
 from operando.errors import AgentError
 from operando.physics.phases import LABELS
 
@@ -31,12 +33,13 @@ __all__ = ["MappingConfig", "PhaseMappingAgent"]
 T = TypeVar("T")
 
 
-class PhaseMappingAgent:
+class PhaseMappingAgent(AsksPeople):
     """Documents of a map in; labels, confidence and the next points out.
 
     It satisfies the agent protocol: call it with documents, ask it with :meth:`suggest`,
     :meth:`report` and :meth:`should_stop`. It knows nothing of the beamline but what
-    documents say, so the same object serves a live run, a remote one and a replay.
+    documents say, so the same object serves a live run, a remote one and a replay. People are
+    asked by :meth:`query_labels` and answer by :meth:`label`.
 
     Parameters
     ----------
@@ -46,6 +49,9 @@ class PhaseMappingAgent:
     name : str
     checkpoint_path : Path, optional
         Where :meth:`checkpoint` writes.
+    label_path : Path, optional
+        File of people's labels; beside the checkpoint (``.labels.jsonl``) if not given, and
+        nowhere without one.
     """
 
     def __init__(
@@ -55,14 +61,18 @@ class PhaseMappingAgent:
         classifier: PhaseClassifier | None = None,
         name: str = "phase_mapping",
         checkpoint_path: Path | None = None,
+        label_path: Path | None = None,
     ) -> None:
         self.name = name
         self.config = config or MappingConfig()
         self.classifier = classifier or _load(self.config.model)
         self.checkpoint_path = checkpoint_path
+        if label_path is None and checkpoint_path is not None:
+            label_path = checkpoint_path.with_suffix(".labels.jsonl")
+        self._lessons = Lessons(label_path)
         self._worker = DocumentWorker(self._read, name)
         self._documents = MapDocuments()
-        self._labels: tuple[MapMemory, PhaseLabels] | None = None
+        self._labels = PointLabels(self.classifier)
         # Documents are read on the worker's thread, questions come from others.
         self._lock = threading.RLock()
         self._suggestions = Suggestions()
@@ -129,14 +139,13 @@ class PhaseMappingAgent:
         """
         memory = self.memory()
         with self._lock:
-            for point in points:
-                if "intensity" not in point:
-                    continue
+            brought = [point for point in points if "intensity" in point]
+            if brought:
                 memory.add(
-                    np.array([self._suggestions.point(point, memory.grid)]),
-                    np.asarray(point["intensity"], dtype=np.float32)[None],
-                    np.asarray(point["sigma"], dtype=np.float32)[None],
-                    float(point.get("exposure", 0.0)),
+                    np.array([self._suggestions.point(point, memory.grid) for point in brought]),
+                    np.stack([np.asarray(p["intensity"], dtype=np.float32) for p in brought]),
+                    np.stack([np.asarray(p["sigma"], dtype=np.float32) for p in brought]),
+                    np.array([float(point.get("exposure", 0.0)) for point in brought]),
                 )
 
     def answer(self) -> MapAnswer:
@@ -151,11 +160,13 @@ class PhaseMappingAgent:
         with self._lock:
             memory = self._memory()
             measured, shape = memory.measured, memory.grid.shape
-            labels = self._labels_of(memory)
+            labels = self._labels.of(memory)
             alone = labels.logit.reshape(*shape, len(LABELS))
             score = labels.unknown_score.reshape(shape)
             smooth = self.config.spatial.apply(alone, measured, memory.grid.step_um)
-            return MapAnswer(alone.copy(), smooth, measured, score.copy())
+            honest = shipped_calibration().apply(smooth, measured)
+            taught = self._lessons.apply(honest, measured, self._documents.runs)
+            return MapAnswer(alone.copy(), taught, measured, score.copy())
 
     def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Give the least confident points that have not been suggested yet.
@@ -249,7 +260,9 @@ class PhaseMappingAgent:
         self.drain()
         with self._lock:
             points = self._suggestions.points | self._documents.chosen
-            state = AgentState(self._memory(), points, self._suggestions.next_id)
+            state = AgentState(
+                self._memory(), points, self._suggestions.next_id, self._documents.runs
+            )
             write_checkpoint(self.checkpoint_path, self.spec(), state)
 
     @classmethod
@@ -260,6 +273,7 @@ class PhaseMappingAgent:
             MappingConfig.from_mapping(spec["config"]), name=spec["name"], checkpoint_path=path
         )
         agent._documents.restore(state.memory)
+        agent._documents.runs = state.runs
         agent._suggestions.points = state.suggested
         agent._suggestions.next_id = state.next_id
         return agent
@@ -269,29 +283,13 @@ class PhaseMappingAgent:
         self.drain()
         return self._memory()
 
+    def _asked(self) -> tuple[Sequence[str], Sequence[str]]:
+        return self._documents.runs, self.config.labels
+
     def _memory(self) -> MapMemory:
         if self._documents.memory is None:
             raise AgentError(f"agent {self.name} has seen no pattern of a map yet")
         return self._documents.memory
-
-    def _labels_of(self, memory: MapMemory) -> PhaseLabels:
-        """Labels of all points from their own patterns; only what is new is classified."""
-        if self._labels is None or self._labels[0] is not memory:
-            empty = np.zeros((memory.grid.size, len(LABELS) + 1), dtype=np.float32)
-            self._labels = memory, PhaseLabels(empty[:, :-1], empty[:, -1])
-            memory.mark_changed()
-        labels, changed = self._labels[1], memory.take_changed()
-        if changed.size:
-            fresh = self._classify(memory, changed)
-            labels.logit[changed], labels.unknown_score[changed] = fresh.logit, fresh.unknown_score
-        return labels
-
-    def _classify(self, memory: MapMemory, points: NDArray[np.int64]) -> PhaseLabels:
-        sigma = np.sqrt(np.maximum(memory.variance[points], 1e-12))
-        patterns = PowderPatterns(
-            memory.two_theta, memory.wavelength, memory.intensity[points], sigma
-        )
-        return self.classifier.classify(patterns)
 
 
 def _load(model: str) -> PhaseClassifier:

@@ -103,32 +103,46 @@ def _logistic_fit(rows: Floats, target: Floats, ridge: float) -> Floats:
 
     The first column carries the constant and is all but free.
     """
-    penalty = np.full(rows.shape[1], ridge)
+    features, labels = rows.shape[1], target.shape[1]
+    penalty = np.full(features, ridge)
     penalty[0] = 1e-3
-    weights = np.zeros((rows.shape[1], target.shape[1]))
+    weights = np.zeros((features, labels))
     weights[0] = _logit(target.mean(axis=0))
+    upper = np.triu_indices(features)
+    # Every hessian is a weighted sum of the rows' outer products: these are made once. They
+    # only steer the steps, single precision will do.
+    single = rows.astype(np.float32)
+    products = single[:, upper[0]] * single[:, upper[1]]
 
-    def loss(candidate: Floats) -> Floats:
+    def judge(candidate: Floats) -> tuple[Floats, Floats]:
+        """Scores, and the loss of each label."""
         score = rows @ candidate
         shrink = 0.5 * penalty[1:] @ np.square(candidate[1:])
-        return np.asarray((np.logaddexp(0.0, score) - target * score).sum(axis=0) + shrink)
+        softplus = np.maximum(score, 0.0) + np.log1p(np.exp(-np.abs(score)))
+        return score, np.asarray((softplus - target * score).sum(axis=0) + shrink)
 
-    best = loss(weights)
+    score, best = judge(weights)
+    hessian = np.empty((labels, features, features))
     for _ in range(_STEPS):
-        fitted = 0.5 * (1.0 + np.tanh(0.5 * (rows @ weights)))
+        fitted = 0.5 * (1.0 + np.tanh(0.5 * score))
         gradient = rows.T @ (target - fitted)
         gradient[1:] -= penalty[1:, None] * weights[1:]
-        curvature = np.maximum(fitted * (1.0 - fitted), 1e-6)
-        hessian = np.matmul(rows.T[None] * curvature.T[:, None, :], rows) + np.diag(penalty)
+        curvature = np.maximum(fitted * (1.0 - fitted), 1e-6).astype(np.float32)
+        hessian[:, upper[0], upper[1]] = curvature.T @ products
+        hessian[:, upper[1], upper[0]] = hessian[:, upper[0], upper[1]]
+        hessian[:, range(features), range(features)] += penalty
         step = np.linalg.solve(hessian, gradient.T[..., None])[..., 0].T
-        scale = np.ones(target.shape[1])
+        scale = np.ones(labels)
         for _ in range(_HALVINGS):
-            if not (worse := loss(weights + scale * step) > best).any():
+            tried, loss = judge(weights + scale * step)
+            if not (worse := loss > best).any():
                 break
             scale[worse] *= 0.5
-        scale[loss(weights + scale * step) > best] = 0.0
+        else:
+            scale[judge(weights + scale * step)[1] > best] = 0.0
+            tried, loss = judge(weights + scale * step)
         weights = weights + scale * step
-        before, best = best, loss(weights)
+        score, before, best = tried, best, loss
         if (before - best).max() < 0.1:
             break
     return weights

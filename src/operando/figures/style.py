@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,13 @@ _SETTINGS: Any = {
 
 
 @contextmanager
-def figure(path: Path, size_inches: tuple[float, float]) -> Iterator[Figure]:
+def figure(path: Path | BytesIO, size_inches: tuple[float, float]) -> Iterator[Figure]:
     """Give an empty figure and write it to `path` at the end; no display, no global state."""
     with mpl.rc_context(_SETTINGS):
         fig = Figure(figsize=size_inches, layout="constrained")
         yield fig
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(path, Path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         fig.savefig(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,6 +66,19 @@ def remote(address: str, api_key: str | None) -> Any:
     except Exception as error:
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         raise StoreError(f"store {without_key(address)}: {line}") from error
+
+
+def apart(catalog: Any) -> Any:
+    """Return a client of the same catalog that shares none of its settings.
+
+    Tiled's clients share one table of what reads what, and databroker changes the entry for
+    runs in it: after that every client of the process would give runs of another kind.
+    """
+    from tiled.utils import OneShotCachedMap
+
+    shared = catalog.structure_clients
+    own = OneShotCachedMap({key: partial(shared.__getitem__, key) for key in shared})
+    return catalog.new_variation(structure_clients=own)
 
 
 class Connection:

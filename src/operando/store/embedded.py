@@ -1,16 +1,20 @@
 """Tiled inside this process: a catalog in a folder, with no server to start.
 
-Several processes may use one folder at a time: catalog and tables are SQLite files in
-write-ahead-log mode (DuckDB, the other choice for tables, locks its file to one process).
+Several processes may use one folder at a time: catalog and tables are SQLite files (DuckDB, the
+other choice for tables, locks its file to one process). The tables are in write-ahead-log mode, so
+that who reads a run never waits for who writes one. The catalog is not: it could not be read from
+a read-only disk, and its transactions are short.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import logging
 import os
 import secrets
+import sqlite3
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,6 +23,8 @@ from typing import Any
 
 from operando.errors import BadInput, StoreError
 from operando.store.places import Places
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
@@ -112,6 +118,15 @@ def exporters() -> Any:
     return registry
 
 
+def _let_readers_in(tables: Path) -> None:
+    """Put the tables in write-ahead-log mode, which their file remembers."""
+    try:
+        with contextlib.closing(sqlite3.connect(tables, timeout=5.0)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        logger.debug("%s stays as it is: %s", tables, error)
+
+
 def application(
     places: Places,
     *,
@@ -142,6 +157,7 @@ def application(
     from tiled.server.app import build_app
 
     logging.getLogger("tiled.server.app").setLevel(logging.WARNING)
+    _let_readers_in(places.tables)
     tree = from_uri(
         f"sqlite:///{places.catalog}",
         specs=[{"name": "CatalogOfBlueskyRuns", "version": "3.0"}],

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from operando.errors import BadInput
 from operando.store import recovery, replay
-from operando.store.connection import Connection
+from operando.store.connection import Connection, apart
 from operando.store.intake import Intake
 from operando.store.journal import SUFFIX
 from operando.store.places import Places
@@ -94,6 +94,12 @@ class Store:
         uid = self[key].metadata["start"]["uid"]
         dask = DEFAULT_STRUCTURE_CLIENT_DISPATCH["dask"]
         return self.catalog.new_variation(structure_clients=dask)[uid]
+
+    def broker(self) -> Any:
+        """Return the store by databroker's idioms (``db[-1].table()``), on a client of its own."""
+        from databroker.v1 import Broker
+
+        return Broker(apart(self.catalog))
 
     @property
     def frames_dir(self) -> Path:

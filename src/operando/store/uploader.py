@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 # to a small share of the processor, for the RunEngine shares it.
 _INTERVAL = 1.0
 _SHARE = 0.05
-_LONGEST_INTERVAL = 10.0
+_LONGEST_INTERVAL = 30.0
 
 
 class Uploader:

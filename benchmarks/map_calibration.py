@@ -1,8 +1,8 @@
-"""Count how often labels of simulated maps are right, and write what the package ships.
+"""Calibrate the answers to maps on simulated sections, and write what the package ships.
 
-Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/map_confidence.py [--write]``. Sections with seeds
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/map_calibration.py [--write]``. Sections with seeds
 from 1001 on: no demonstration and no benchmark measures them. Maps at five mean dwells, before
-and after revisits, and sparse ones. A figure of the fit is printed for every label.
+and after revisits, and sparse ones. Truth is what it learns from.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from offline_map import OfflineMap
 from sklearn.linear_model import LogisticRegression
 
 from operando.agents.map_answer import MapAnswer
+from operando.agents.phase_classifier import decode
+from operando.agents.spatial import SpatialPrior
 from operando.physics.phases import LABELS
 
 SEEDS = range(1001, 1009)
 DWELLS = (0.025, 0.05, 0.1)  # of the maps in two passes, s
+STEP = (2.0, 2.0)
 SPARSE = (0.05, 0.15)  # shares of the raster at 0.2 s
-TARGET = Path(__file__).parent.parent / "src/operando/agents/models/map_confidence.json"
+TARGET = Path(__file__).parent.parent / "src/operando/agents/models/map_calibration.json"
 
 Rows = list[tuple[NDArray[np.float32], NDArray[np.bool_]]]
 
@@ -61,11 +64,10 @@ def sparse(section: OfflineMap) -> list[MapAnswer]:
     return answers
 
 
-def line(logit: NDArray[np.float32], right: NDArray[np.bool_]) -> list[float]:
-    """Fit a, b, c of one label."""
-    columns = np.stack([np.abs(logit), logit > 0], axis=1)
-    fit = LogisticRegression(C=1.0).fit(columns, right)
-    return [round(float(v), 3) for v in (*fit.coef_[0], fit.intercept_[0])]
+def line(logit: NDArray[np.float32], truth: NDArray[np.bool_]) -> list[float]:
+    """Fit a, b of one label."""
+    fit = LogisticRegression(C=1.0).fit(logit[:, None], truth)
+    return [round(float(v), 3) for v in (fit.coef_[0, 0], fit.intercept_[0])]
 
 
 def exponent(right: NDArray[np.float64], all_right: float) -> float:
@@ -80,10 +82,11 @@ def exponent(right: NDArray[np.float64], all_right: float) -> float:
 def fitted(rows: Rows) -> tuple[dict[str, list[float]], float]:
     logit = np.concatenate([row[0] for row in rows])
     truth = np.concatenate([row[1] for row in rows])
-    lines = {n: line(logit[:, k], (logit > 0)[:, k] == truth[:, k]) for k, n in enumerate(LABELS)}
-    a, b, c = np.array([lines[name] for name in LABELS]).T
-    right = 1.0 / (1.0 + np.exp(-(a * np.abs(logit) + b * (logit > 0) + c)))
-    matches = ((logit > 0) == truth).all(axis=1).mean()
+    lines = {name: line(logit[:, k], truth[:, k]) for k, name in enumerate(LABELS)}
+    slope, offset = np.array([lines[name] for name in LABELS]).T
+    honest = logit * slope + offset
+    right = 1.0 / (1.0 + np.exp(-np.abs(honest)))
+    matches = (decode(honest.astype(np.float32)) == truth).all(axis=1).mean()
     return lines, exponent(right.prod(axis=1), float(matches))
 
 
@@ -98,14 +101,15 @@ def main() -> None:
         answers = [a for dwell in DWELLS for a in two_pass(section, dwell)] + sparse(section)
         for answer in answers:
             seen = answer.measured.ravel()
-            logit = answer.logit.reshape(-1, len(LABELS))
+            logit = SpatialPrior().apply(answer.logit_alone, answer.measured, STEP)
+            logit = logit.reshape(-1, len(LABELS))
             for kind, which in (("measured", seen), ("unmeasured", ~seen)):
                 if which.any():
                     rows[kind].append((logit[which], section.truth[which]))
         print(f"section {seed}: {time.perf_counter() - begin:.0f} s", flush=True)
     made = {kind: fitted(some) for kind, some in rows.items()}
     values = {
-        "about": "a, b, c of logit P(right) = a |logit| + b [present] + c; see map_confidence.py",
+        "about": "a, b of logit p' = a logit p + b; see map_calibration.py",
         "seeds": [SEEDS.start, SEEDS.stop - 1],
         **{kind: lines for kind, (lines, _) in made.items()},
         "joint": [made[kind][1] for kind in ("measured", "unmeasured")],
