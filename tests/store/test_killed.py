@@ -41,13 +41,18 @@ def measurers(tmp_path, make_store):
         process.wait(timeout=60)
 
 
-def kill_one(process, note, delay):
-    """Have a map measured and kill its process some time after it began."""
+def lines_of(note):
+    """Return the number of lines in a note that another process writes."""
+    return note.read_text().count("\n") if note.exists() else 0
+
+
+def kill_one(process, note, events, delay):
+    """Have a map measured and kill its process soon after that many events were saved."""
     process.stdin.write(note.name + "\n")
     process.stdin.flush()
     child = int(process.stdout.readline())
-    deadline = time.monotonic() + 30
-    while not (note.exists() and note.stat().st_size) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while lines_of(note) <= events and time.monotonic() < deadline:
         time.sleep(0.002)
     time.sleep(delay)
     os.kill(child, signal.SIGKILL)
@@ -61,7 +66,8 @@ def test_sigkill_at_random_moments_loses_nothing(measurers):
     def kill_many(which):
         chance = random.Random(which)
         for number in range(which, KILLS, len(processes)):
-            kill_one(processes[which], notes / f"{number:02d}", chance.uniform(0.0, 0.8))
+            events, delay = chance.randrange(90), chance.uniform(0.0, 0.02)
+            kill_one(processes[which], notes / f"{number:02d}", events, delay)
 
     # Two measure into one store at a time, so each is killed while the other goes on.
     with ThreadPoolExecutor() as pool:
