@@ -11,6 +11,7 @@ from operando.devices import simulated_mapping_station
 from operando.physics.geometry import DetectorGeometry
 from operando.plans import Progress, lineage, map_adaptive, map_two_pass
 from operando.replaying import rebuild, replay_run
+from operando.replaying.comparing import compare
 from operando.simulations.beamline import MapBeamline
 from operando.simulations.clock import Clock
 from operando.simulations.specimen import CorrodedSteel
@@ -111,3 +112,19 @@ def test_a_map_that_was_aborted_and_its_completion(make, agents, engine, documen
         result = replayed(agents, documents_of, earlier)
         assert result.compared > 10
         assert result.first_difference is None
+
+
+def test_rounding_is_no_other_decision_but_another_point_is():
+    row = {"x": 2.0, "y": 4.0, "probability": [0.25, 0.75], "model_version": "a"}
+    suggestion = {"stage_x": 2.0, "stage_y": 4.0, "probability": [0.25, 0.75], "model_version": "a"}
+    assert compare([row], [suggestion]) == []
+    (rounded,) = compare([row], [suggestion | {"probability": [0.25, 0.75000001]}])
+    assert rounded.rounding
+    for other in (
+        {"probability": [0.25, 0.751]},
+        {"probability": [0.25]},
+        {"model_version": "b"},
+        {"stage_x": 2.0000001},
+    ):
+        (found,) = compare([row], [suggestion | other])
+        assert not found.rounding

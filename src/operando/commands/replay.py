@@ -61,6 +61,7 @@ def replay(
             "identical": result.identical,
             "first_difference": result.first_difference,
             "differences": len(result.differences),
+            "rounded": result.rounded,
             "same_points": result.same_points,
             "agent": built,
             "report": result.report,

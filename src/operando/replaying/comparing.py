@@ -6,10 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 # A decision's name of what a suggestion calls otherwise.
 _NAMES = {"stage_x": "x", "stage_y": "y"}
+# Where a decision sends the measurement: on the stage, or to a state of charge.
+_PLACE = ("x", "y", "soc")
 # What says nothing of what was decided: names given at random, and how long it took.
 _PASSED_OVER = {"_id", "think_time"}
+# Another machine's linear algebra rounds otherwise, and a fit passes that on: figures this close
+# are the same. The point itself must be the same to the last bit.
+_RELATIVE, _ABSOLUTE = 1e-4, 1e-6
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,15 @@ class Difference:
         What differs.
     stored, replayed : object
         Its values; None for a point that was not suggested.
+    rounding : bool
+        Whether the values are the same but for rounding (1e-4, or 1e-6 near nought).
     """
 
     decision: int
     key: str
     stored: Any
     replayed: Any
+    rounding: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -39,7 +49,7 @@ class Difference:
 def compare(
     rows: Sequence[Mapping[str, Any]], suggestions: Sequence[Mapping[str, Any]]
 ) -> list[Difference]:
-    """Compare the answer to one question, point by point and exactly.
+    """Compare the answer to one question, point by point.
 
     Parameters
     ----------
@@ -58,7 +68,7 @@ def compare(
     >>> compare([row], [{"_id": 1, "stage_x": 2.0, "stage_y": 4.0, "acquisition": 0.5}])
     []
     >>> compare([row], [{"_id": 1, "stage_x": 2.0, "stage_y": 6.0, "acquisition": 0.5}])
-    [Difference(decision=0, key='y', stored=4.0, replayed=6.0)]
+    [Difference(decision=0, key='y', stored=4.0, replayed=6.0, rounding=False)]
     """
     partners = _pairs(rows, suggestions)
     differences = []
@@ -70,7 +80,8 @@ def compare(
         for key, value in partner.items():
             name = _NAMES.get(key, key)
             if key not in _PASSED_OVER and name in row and not _same(row[name], value):
-                differences.append(Difference(number, name, row[name], value))
+                close = name not in _PLACE and _close(row[name], value)
+                differences.append(Difference(number, name, row[name], value, close))
     return differences
 
 
@@ -99,7 +110,7 @@ def _renamed(suggestion: Mapping[str, Any]) -> dict[str, Any]:
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Tell what a decision is about: a position on the stage, or a state of charge."""
-    return tuple(row.get(key) for key in ("x", "y", "soc") if key in row)
+    return tuple(row.get(key) for key in _PLACE if key in row)
 
 
 def _same(stored: Any, replayed: Any) -> bool:
@@ -108,3 +119,13 @@ def _same(stored: Any, replayed: Any) -> bool:
     if isinstance(stored, Sequence):
         return list(stored) == [float(value) for value in replayed]
     return bool(stored == replayed)
+
+
+def _close(stored: Any, replayed: Any) -> bool:
+    """Tell whether numbers, or lists of them, are the same but for rounding."""
+    try:
+        return stored == replayed or bool(
+            np.allclose(stored, replayed, rtol=_RELATIVE, atol=_ABSOLUTE, equal_nan=True)
+        )
+    except (TypeError, ValueError):
+        return False  # text, or another number of numbers

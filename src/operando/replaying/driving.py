@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from operando.replaying.comparing import Difference, compare, same_points
 from operando.replaying.questions import Document, Question, questions
 
@@ -31,6 +33,8 @@ class Replay:
         Those of the compared whose point was suggested in answer to the same question.
     differences : list of Difference
         In the order of the decisions.
+    rounded : int
+        Figures that are the same but for rounding; they are not among the differences.
     documents : int
         Documents fed.
     seconds : float
@@ -46,6 +50,7 @@ class Replay:
     compared: int = 0
     same_points: int = 0
     differences: list[Difference] = field(default_factory=list)
+    rounded: int = 0
     documents: int = 0
     seconds: float = 0.0
     run_seconds: float = 0.0
@@ -122,7 +127,9 @@ def _ask(agent: Any, question: Question, result: Replay) -> None:
         logger.info(
             "the agent has no answer to a question for %d points: %s", question.wanted, error
         )
-    result.differences += compare(rows, suggestions)
+    found = compare(rows, suggestions)
+    result.differences += [difference for difference in found if not difference.rounding]
+    result.rounded += sum(difference.rounding for difference in found)
     result.same_points += same_points(rows, suggestions)
 
 
@@ -146,12 +153,18 @@ class _Pace:
 
     def wait(self, doc: Mapping[str, Any]) -> None:
         """Wait until a document is due."""
-        when = doc.get("time")
-        when = max(when, default=None) if isinstance(when, list) else when
+        when = _latest(doc)
         if when is None:
             return
         if self._origin is None:
-            self._origin = (float(when), time.monotonic())
-        self.span = max(self.span, float(when) - self._origin[0])
-        due = self._origin[1] + (float(when) - self._origin[0]) / self._speed
+            self._origin = (when, time.monotonic())
+        self.span = max(self.span, when - self._origin[0])
+        due = self._origin[1] + self.span / self._speed
         time.sleep(max(due - time.monotonic(), 0.0))
+
+
+def _latest(doc: Mapping[str, Any]) -> float | None:
+    """Return the last time in a document: devices stamp what they read with the station's time."""
+    times = (doc.get("time"), *dict(doc.get("timestamps") or {}).values())
+    known = [np.max(when) for when in times if np.size(when) and when is not None]
+    return float(max(known)) if known else None
