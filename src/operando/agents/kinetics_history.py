@@ -1,0 +1,151 @@
+"""What was measured, frame by frame, and its summary in bins that lose nothing that matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operando.errors import BadInput
+
+Floats = NDArray[np.float64]
+
+# Columns of a row: start, stop, then what adds up over frames.
+START, STOP, COUNT, WEIGHT, LOG_WEIGHT = range(5)
+VALUES = slice(5, 10)  # w y0, w y1, w y0 y0, w y0 y1, w y1 y1
+COLUMNS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Frames in runs that share one value of α; for a run of one frame this is exact.
+
+    Parameters
+    ----------
+    start, stop : ndarray of float64, (h,)
+        Interval with the weighted mean and variance of time of the run's exposures, s.
+    count : ndarray of float64, (h,)
+        Frames in the run.
+    stats : ndarray of float64, (h, 6)
+        Sums of w, w y0, w y1, w y0 y0, w y0 y1, w y1 y1.
+    log_weight : float
+        Sum of log w over all frames.
+    """
+
+    start: Floats
+    stop: Floats
+    count: Floats
+    stats: Floats
+    log_weight: float
+
+    @property
+    def frames(self) -> float:
+        """Number of frames in all bins."""
+        return float(self.count.sum())
+
+
+class History:
+    """Rows of frames in a growing array; times are kept relative to the first start."""
+
+    def __init__(self) -> None:
+        self._rows = np.zeros((256, COLUMNS))
+        self._size = 0
+        self.origin = 0.0
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def rows(self) -> Floats:
+        """What is kept, (n, 10)."""
+        return self._rows[: self._size]
+
+    @property
+    def first(self) -> float:
+        """Begin of the first frame, s."""
+        return self.origin
+
+    @property
+    def last(self) -> float:
+        """End of the last frame, s."""
+        return self.origin + float(self.rows[:, STOP].max())
+
+    def add(self, start: Floats, stop: Floats, values: Floats, weight: Floats) -> None:
+        """Append frames: times (n,) in s, values (n, 2), weights (n,)."""
+        if not self._size:
+            self.origin = float(start[0])
+        new = np.empty((len(start), COLUMNS))
+        new[:, START], new[:, STOP] = start - self.origin, stop - self.origin
+        new[:, COUNT], new[:, WEIGHT], new[:, LOG_WEIGHT] = 1.0, weight, np.log(weight)
+        one, two = values.T
+        new[:, VALUES] = weight[:, None] * np.stack([one, two, one**2, one * two, two**2], axis=1)
+        self._append(new)
+
+    def _append(self, new: Floats) -> None:
+        while self._size + len(new) > len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+        self._rows[self._size : self._size + len(new)] = new
+        self._size += len(new)
+
+    def restore(self, origin: float, rows: Floats) -> None:
+        """Take rows kept earlier, (n, 10)."""
+        self._rows, self._size, self.origin = np.zeros((256, COLUMNS)), 0, origin
+        self._append(np.asarray(rows, dtype=np.float64))
+
+    def frames(self, since: int = 0) -> Bins:
+        """Every frame from index `since` on as its own bin."""
+        return self._bins(since, np.arange(len(self) - since))
+
+    def bins(self, low: float, high: float, width: float, relative: float = 0.01) -> Bins:
+        """Merge frames for onsets between `low` and `high` (s) known to about `width` (s).
+
+        Exact before `low`, where α is 0; nowhere wider than the larger of a tenth of `width` and
+        `relative` times the time since `high`.
+        """
+        start, stop = self.rows[:, START], self.rows[:, STOP]
+        step = max(0.1 * width, 1e-9)
+        after = np.maximum(start - (high - self.origin), 0.0)
+        turn = step / relative
+        label = np.where(
+            after > turn,
+            turn / step + np.log(np.maximum(after, turn) / turn) / relative,
+            after / step,
+        )
+        between = np.clip(start, low - self.origin, high - self.origin) - (low - self.origin)
+        label = np.floor(label + between / step)
+        label[stop <= low - self.origin] = -1.0
+        return self._bins(0, np.flatnonzero(np.diff(label, prepend=-2.0)))
+
+    def _bins(self, since: int, edges: NDArray[np.intp]) -> Bins:
+        rows = self.rows[since:]
+        if not len(rows):
+            empty = np.zeros(0)
+            return Bins(empty, empty, empty, np.zeros((0, 6)), 0.0)
+        weight = rows[:, WEIGHT]
+        middle, length = (rows[:, START] + rows[:, STOP]) / 2.0, rows[:, STOP] - rows[:, START]
+        sums = np.add.reduceat(rows, edges, axis=0)
+        mean = np.add.reduceat(weight * middle, edges) / sums[:, WEIGHT]
+        runs = np.diff(np.append(edges, len(rows)))
+        spread = weight * ((middle - np.repeat(mean, runs)) ** 2 + length**2 / 12.0)
+        half = np.sqrt(3.0 * np.add.reduceat(spread, edges) / sums[:, WEIGHT])
+        return Bins(
+            start=self.origin + mean - half,
+            stop=self.origin + mean + half,
+            count=sums[:, COUNT],
+            stats=np.concatenate([sums[:, [WEIGHT]], sums[:, VALUES]], axis=1),
+            log_weight=float(sums[:, LOG_WEIGHT].sum()),
+        )
+
+
+def check_frames(start: Floats, stop: Floats, areas: Floats, dose: Floats, last: float) -> None:
+    """Refuse frames that make no sense; `last` is the end of the frames before, s."""
+    count = len(start) if start.ndim == 1 else -1
+    if stop.shape != (count,) or areas.shape != (count, 2) or dose.shape != (count,):
+        raise BadInput("frames: start (n,), stop (n,), areas (n, 2) and dose (n,) are needed")
+    if not all(np.isfinite(a).all() for a in (start, stop, areas, dose)):
+        raise BadInput("frames: a time, area or dose is not a finite number")
+    if not ((stop > start).all() and (dose > 0.0).all()):
+        raise BadInput("frames: exposures and doses must be above 0")
+    if count and (np.any(start[1:] < stop[:-1] - 1e-9) or start[0] < last - 1e-9):
+        raise BadInput("frames: they must be in order of time and not overlap")

@@ -1,0 +1,181 @@
+"""What the kinetic engine answers: estimates, laws with their evidence, and the notes beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+Floats = NDArray[np.float64]
+
+LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
+"""Probabilities of the quantiles in every :class:`Estimate`."""
+
+_GRID = 600
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Posterior of one number.
+
+    Parameters
+    ----------
+    mean, sd : float
+    quantiles : tuple of float
+        At 2.5, 16, 50, 84 and 97.5 %.
+    """
+
+    mean: float
+    sd: float
+    quantiles: tuple[float, float, float, float, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON takes it."""
+        return {"mean": self.mean, "sd": self.sd, "quantiles": list(self.quantiles)}
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """What one law says.
+
+    Parameters
+    ----------
+    t0, k : Estimate
+        Onset, s, and rate, 1/s, given that the process began within the record.
+    shape : Estimate or None
+        The law's own parameter.
+    log_evidence : float
+        Natural logarithm of the probability (density) of all data under this law.
+    probability : float
+        Of the law among those compared, each as probable as the others before the data.
+    """
+
+    t0: Estimate
+    k: Estimate
+    shape: Estimate | None
+    log_evidence: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class KineticsSummary:
+    """The answer after some frames.
+
+    Parameters
+    ----------
+    frames : int
+    models : mapping of str to ModelSummary
+        By name of law.
+    best : str
+        The most probable law; read it with its probability.
+    t0, k : Estimate
+        Averaged over the laws by their probabilities, given that the process began. They mean
+        something only when `p_begun` is close to 1 and `locking_on` is false.
+    p_begun : float
+        Probability that the process began before the end of the last frame.
+    p_t0_before : float or None
+        P(t0 <= ts), when a time ts was given.
+    p_t0_at_ts : float or None
+        Probability of "the onset is at ts exactly" against "it is anywhere in its prior", both
+        as probable before the data.
+    locking_on : bool
+        True in the few frames of the onset, while the answer still jumps.
+    """
+
+    frames: int
+    models: Mapping[str, ModelSummary]
+    best: str
+    t0: Estimate
+    k: Estimate
+    p_begun: float
+    p_t0_before: float | None
+    p_t0_at_ts: float | None
+    locking_on: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """Values with weights that sum to the part's probability.
+
+    Parameters
+    ----------
+    values, weights : ndarray of float64, (p,)
+    spacing : float
+        Distance between lattice points in posterior standard deviations.
+    """
+
+    values: Floats
+    weights: Floats
+    spacing: float
+
+
+class Marginal:
+    """Smooth distribution of one parameter from the points of one or several lattices.
+
+    Points are drawn towards each part's mean and blurred so that mean and variance stay what the
+    lattice says while the gaps between its points close.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        values = np.concatenate([part.values for part in parts])
+        weights = np.concatenate([part.weights for part in parts])
+        weights = weights / weights.sum()
+        self.mean = float(weights @ values)
+        self.sd = float(np.sqrt(weights @ (values - self.mean) ** 2))
+        held = values[weights > 1e-9]
+        pad = 0.05 * (held.max() - held.min()) + 1e-12
+        self.grid = np.linspace(held.min() - pad, held.max() + pad, _GRID)
+        density = sum((self._blur(part) for part in parts), np.zeros(_GRID))
+        self.density = density / (density.sum() * (self.grid[1] - self.grid[0]))
+        cumulative = np.cumsum(density) - 0.5 * density
+        self._cdf = cumulative / density.sum()
+
+    def _blur(self, part: Part) -> Floats:
+        total = part.weights.sum()
+        if not total > 0.0:
+            return np.zeros(_GRID)
+        mean = part.weights @ part.values / total
+        apart = part.values - mean
+        sd = np.sqrt(part.weights @ apart**2 / total)
+        blur = 0.45 * min(part.spacing, 1.0)
+        step = self.grid[1] - self.grid[0]
+        place = (mean + np.sqrt(1.0 - blur**2) * apart - self.grid[0]) / step
+        place = np.clip(place, 0.0, _GRID - 1.001)
+        left = place.astype(np.intp)
+        share = place - left
+        counts = np.bincount(left, part.weights * (1.0 - share), _GRID)
+        counts += np.bincount(left + 1, part.weights * share, _GRID)
+        return np.asarray(gaussian_filter1d(counts, max(blur * sd / step, 1e-3), mode="constant"))
+
+    def cdf(self, value: float) -> float:
+        """Probability of at most `value`."""
+        return float(np.interp(value, self.grid, self._cdf, left=0.0, right=1.0))
+
+    def density_at(self, value: float) -> float:
+        """Probability density at `value`."""
+        return float(np.interp(value, self.grid, self.density, left=0.0, right=0.0))
+
+    def quantiles(self) -> Floats:
+        """Values at :data:`LEVELS`."""
+        return np.asarray(np.interp(LEVELS, self._cdf, self.grid))
+
+    def estimate(self) -> Estimate:
+        """Mean, standard deviation and quantiles."""
+        return Estimate(self.mean, self.sd, _five(self.quantiles()))
+
+    def estimate_of_log(self, parts: Sequence[Part]) -> Estimate:
+        """Estimate of the exponential, when the values are logarithms."""
+        weights = np.concatenate([part.weights for part in parts])
+        values = np.exp(np.concatenate([part.values for part in parts]))
+        mean = float(weights @ values / weights.sum())
+        sd = float(np.sqrt(weights @ (values - mean) ** 2 / weights.sum()))
+        return Estimate(mean, sd, _five(np.exp(self.quantiles())))
+
+
+def _five(values: Floats) -> tuple[float, float, float, float, float]:
+    a, b, c, d, e = (float(value) for value in values)
+    return a, b, c, d, e
