@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +94,8 @@ def battery_session(
     Parameters
     ----------
     speed : float
-        Simulated seconds in a real one; infinity does not wait.
+        Simulated seconds in a real one; infinity does not wait, and then what is measured depends
+        on the seed alone.
     store : str
         Directory or address; see `operando.store.open_store`.
     console : Console, optional
@@ -107,4 +110,7 @@ def battery_session(
         # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
         logging.getLogger("bluesky").addHandler(logging.NullHandler())
         engine.subscribe(opened.writer())
-        yield BatterySession(engine, opened, Clock(speed), console)
+        # Of times near 1e9 s the last bits are rounded. From a whole second on they are always
+        # rounded alike, so that the same seed gives the same numbers to the last bit.
+        clock = Clock(speed, epoch=math.ceil(time.time()))
+        yield BatterySession(engine, opened, clock, console)

@@ -172,7 +172,7 @@ def simulated_battery_station(
     leads = Leads(model, seed)
     counted = model.soc * model.nominal_capacity
     driver = PotentiostatDriver(leads, clock, limits, recording, charge=counted)
-    beamline = XafsBeamline(lambda: model.soc, seed, settings)
+    beamline = XafsBeamline(lambda: model.soc, seed, settings, origin=clock.now())
     station = battery_station(driver, beamline, clock, electrode, limits, scan_s=scan_s)
     return SimulatedBattery(station, driver, leads, beamline)
 

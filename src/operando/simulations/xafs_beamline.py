@@ -73,6 +73,9 @@ class XafsBeamline:
         Of noise and drifts.
     settings : BeamlineSettings
         Numbers of the beamline.
+    origin : float
+        Time from which drifts and the beam's ups and downs are counted, s: with the same seed a
+        measurement meets the same ones whenever it is made.
 
     Notes
     -----
@@ -89,7 +92,10 @@ class XafsBeamline:
         soc: Callable[[], float],
         seed: int = 0,
         settings: BeamlineSettings | None = None,
+        *,
+        origin: float = 0.0,
     ) -> None:
+        self._origin = origin
         self._soc, self.settings = soc, settings or BeamlineSettings()
         drift, noise, beam = np.random.SeedSequence([seed, 7]).spawn(3)
         waves = np.random.default_rng(drift)
@@ -122,7 +128,7 @@ class XafsBeamline:
 
     def drift(self, time: float) -> float:
         """Wander of the energy at a time (s), eV, without the jitter of a scan."""
-        waves = np.sin(2.0 * np.pi * time / self._periods + self._phases)
+        waves = np.sin(2.0 * np.pi * (time - self._origin) / self._periods + self._phases)
         return float(self.settings.drift_ev * (waves.sum() - np.sin(self._phases).sum()) / 1.7)
 
     def scan(
@@ -169,7 +175,8 @@ class XafsBeamline:
                 self._jitter = self.settings.jitter_ev * float(self._rng.standard_normal())
             shift = self.drift(time) + self._jitter + offset
             sample, foil = self._absorption(np.asarray(energy, dtype=np.float64), shift)
-            when: Floats = time + dwell * np.arange(len(energy), dtype=np.float64)
+            since = time - self._origin
+            when: Floats = since + dwell * np.arange(len(energy), dtype=np.float64)
             photons = self.settings.flux * flux * dwell * self._beam.at(when)
             i0 = self._count(photons * _CHAMBERS[0], dwell, 0)
             photons = photons * (1.0 - _CHAMBERS[0]) * np.exp(-sample)
