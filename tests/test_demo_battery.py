@@ -23,6 +23,7 @@ from operando.errors import BadInput
 from operando.plans.soc_adaptive import soc_adaptive
 from operando.plans.soc_rows import with_rows
 from operando.plans.soc_timetable import SocSettings
+from operando.replaying import rebuild, replay_run
 from operando.simulations.clock import Clock
 from operando.store import open_store
 
@@ -96,6 +97,30 @@ def test_charge_table_and_references_are_in_the_store(result, out):
     agent = start["agent"]
     assert agent["model_version"] == result["library"]
     assert Path(agent["config"]["library"]).exists()
+
+
+def test_a_replay_writes_every_row_again_and_sees_one_that_was_changed(monkeypatch, result, out):
+    words = ("replay", result["uid"], "--verify", "--json", "--store", result["store"])
+    status, said, _ = call(monkeypatch, *words, "--source", "tiled")
+    got = json.loads(said.splitlines()[-1])
+    assert (status, got["identical"], got["rows"], got["rounded"]) == (0, True, 9, 0)
+    assert 2.0 * 3600.0 < got["run_seconds"] < 5.0 * 3600.0  # the charge, not the references before
+    with open_store(result["store"]) as store:
+        documents = list(store.documents(result["uid"]))
+    table = next(d["uid"] for n, d in documents if n == "descriptor" and d["name"] == "soc_table")
+    changed = [(name, dict(doc)) for name, doc in documents]
+    row = next(d for n, d in changed if n.startswith("event") and d.get("descriptor") == table)
+    value = row["data"]["soc_table_Ni_O_R"]
+    if isinstance(value, list):  # a page of rows
+        row["data"] = {**row["data"], "soc_table_Ni_O_R": [value[0] + 0.01, *value[1:]]}
+    else:
+        row["data"] = {**row["data"], "soc_table_Ni_O_R": value + 0.01}
+    agent = rebuild(documents[0][1]["agent"])
+    replayed = replay_run(changed, agent)
+    agent.close()
+    first = replayed.first_difference
+    assert (first["stream"], first["decision"], first["key"]) == ("soc_table", 0, "Ni_O_R")
+    assert len(replayed.differences) == 1
 
 
 def test_the_summary_names_what_is_wanted(result):

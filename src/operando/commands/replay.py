@@ -19,7 +19,7 @@ SOURCES = ("best", "journal", "tiled", "tables")
 def replay(
     uid: Run,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Exit 1, with a table, if any decision differs.")
+        bool, typer.Option("--verify", help="Exit 1, with a table, if any decision or row differs.")
     ] = False,
     agent: Annotated[str | None, typer.Option(help="Another agent than the run's own.")] = None,
     settings: Annotated[
@@ -63,6 +63,7 @@ def replay(
             "differences": len(result.differences),
             "rounded": result.rounded,
             "same_points": result.same_points,
+            "rows": result.rows,
             "agent": built,
             "report": result.report,
             "seconds": round(result.seconds, 3),
@@ -120,7 +121,7 @@ def _print(report: dict[str, Any], result: Replay) -> None:
     screen.print(table)
     screen.print(
         f"{report['decisions']} decisions, {report['compared']} of them the agent's own; "
-        f"{report['same_points']} at the same point; "
+        f"{report['same_points']} at the same point; {report['rows']} rows of a table; "
         + ("all as recorded" if result.identical else f"{report['differences']} figures differ")
     )
     faster = report["run_seconds"] / max(report["seconds"], 1e-9)
@@ -134,12 +135,13 @@ def _print_differences(result: Replay, screen: Any) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    first = result.differences[0].decision
-    table = Table(title=f"decision {first} (from 0) differs")
+    first = result.differences[0]
+    kind = "decision" if first.stream == "decisions" else f"row of {first.stream}"
+    table = Table(title=f"{kind} {first.decision} (from 0) differs")
     for title in ("", "recorded", "replayed"):
         table.add_column(title)
     for one in result.differences:
-        if one.decision == first:
+        if (one.stream, one.decision) == (first.stream, first.decision):
             table.add_row(one.key, escape(str(one.stored)), escape(str(one.replayed)))
     screen.print(table)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,15 @@ class Difference:
     Parameters
     ----------
     decision : int
-        Number of the decision in the run, from 0.
+        Number of the decision, or of the row of a table, in the run, from 0.
     key : str
         What differs.
     stored, replayed : object
         Its values; None for a point that was not suggested.
     rounding : bool
         Whether the values are the same but for rounding (1e-4, or 1e-6 near nought).
+    stream : str
+        Where it was recorded.
     """
 
     decision: int
@@ -40,6 +42,7 @@ class Difference:
     stored: Any
     replayed: Any
     rounding: bool = False
+    stream: str = field(default="decisions", repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -79,9 +82,9 @@ def compare(
             continue
         for key, value in partner.items():
             name = _NAMES.get(key, key)
-            if key not in _PASSED_OVER and name in row and not _same(row[name], value):
-                close = name not in _PLACE and _close(row[name], value)
-                differences.append(Difference(number, name, row[name], value, close))
+            if key not in _PASSED_OVER and name in row and not same(row[name], value):
+                near = name not in _PLACE and close_to(row[name], value)
+                differences.append(Difference(number, name, row[name], value, near))
     return differences
 
 
@@ -113,7 +116,8 @@ def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row.get(key) for key in _PLACE if key in row)
 
 
-def _same(stored: Any, replayed: Any) -> bool:
+def same(stored: Any, replayed: Any) -> bool:
+    """Tell whether values are the same to the last bit."""
     if isinstance(stored, str):
         return stored == str(replayed)
     if isinstance(stored, Sequence):
@@ -121,7 +125,7 @@ def _same(stored: Any, replayed: Any) -> bool:
     return bool(stored == replayed)
 
 
-def _close(stored: Any, replayed: Any) -> bool:
+def close_to(stored: Any, replayed: Any) -> bool:
     """Tell whether numbers, or lists of them, are the same but for rounding."""
     try:
         return stored == replayed or bool(

@@ -13,6 +13,7 @@ import numpy as np
 
 from operando.replaying.comparing import Difference, compare, same_points
 from operando.replaying.questions import Document, Question, questions
+from operando.replaying.rows import compare_rows, recorded_rows
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,10 @@ class Replay:
         Those of them that were the run's agent's own, not the plan's fallback.
     same_points : int
         Those of the compared whose point was suggested in answer to the same question.
+    rows : int
+        Rows of a table that the run's agent had recorded; all of them are compared.
     differences : list of Difference
-        In the order of the decisions.
+        In the order of the decisions, then of the rows.
     rounded : int
         Figures that are the same but for rounding; they are not among the differences.
     documents : int
@@ -40,7 +43,7 @@ class Replay:
     seconds : float
         Time it took.
     run_seconds : float
-        Time the run took by its documents, in the station's own (simulated) time.
+        Time the run took, in the station's own (simulated) time, as its devices stamped it.
     report : dict
         What the agent says in the end; empty when it cannot.
     """
@@ -49,6 +52,7 @@ class Replay:
     decisions: int = 0
     compared: int = 0
     same_points: int = 0
+    rows: int = 0
     differences: list[Difference] = field(default_factory=list)
     rounded: int = 0
     documents: int = 0
@@ -58,7 +62,7 @@ class Replay:
 
     @property
     def identical(self) -> bool:
-        """Whether each decision of the run's agent was made again."""
+        """Whether each decision of the run's agent was made, each row written again."""
         return not self.differences
 
     @property
@@ -94,7 +98,7 @@ def replay_run(
     run = list(documents)
     asked = questions(run)
     result = Replay(decisions=sum(len(question.rows) for question in asked), documents=len(run))
-    pace = _Pace(speed)
+    pace = _Pace(speed, by_devices=any(doc.get("timestamps") for _, doc in run))
     began = time.perf_counter()
     waiting = iter(asked)
     question = next(waiting, None)
@@ -108,6 +112,7 @@ def replay_run(
         agent(name, doc)
         if progress is not None:
             progress(name, doc)
+    _compare_table(agent, recorded_rows(run), result)
     result.report = _report(agent)
     result.seconds = time.perf_counter() - began
     result.run_seconds = pace.span
@@ -127,10 +132,26 @@ def _ask(agent: Any, question: Question, result: Replay) -> None:
         logger.info(
             "the agent has no answer to a question for %d points: %s", question.wanted, error
         )
-    found = compare(rows, suggestions)
+    _enter(compare(rows, suggestions), result)
+    result.same_points += same_points(rows, suggestions)
+
+
+def _compare_table(agent: Any, recorded: Sequence[Mapping[str, Any]], result: Replay) -> None:
+    """Hold the rows that an agent writes against those that were recorded."""
+    if not hasattr(agent, "request_rows"):
+        return
+    result.rows = len(recorded)
+    try:
+        written: Sequence[Mapping[str, Any]] = agent.request_rows().result()
+    except Exception as error:
+        logger.info("the agent has no rows: %s", error)
+        written = []
+    _enter(compare_rows(recorded, written), result)
+
+
+def _enter(found: Sequence[Difference], result: Replay) -> None:
     result.differences += [difference for difference in found if not difference.rounding]
     result.rounded += sum(difference.rounding for difference in found)
-    result.same_points += same_points(rows, suggestions)
 
 
 def _report(agent: Any) -> dict[str, Any]:
@@ -146,14 +167,16 @@ def _report(agent: Any) -> dict[str, Any]:
 class _Pace:
     """Waits as long as the run did between documents, by `speed`."""
 
-    def __init__(self, speed: float) -> None:
+    def __init__(self, speed: float, *, by_devices: bool) -> None:
         self._speed = speed
+        # A simulated station's clock may be hours ahead of the computer's, which stamps the rest.
+        self._key = "timestamps" if by_devices else "time"
         self._origin: tuple[float, float] | None = None
         self.span = 0.0
 
     def wait(self, doc: Mapping[str, Any]) -> None:
         """Wait until a document is due."""
-        when = _latest(doc)
+        when = _latest(doc.get(self._key))
         if when is None:
             return
         if self._origin is None:
@@ -163,8 +186,8 @@ class _Pace:
         time.sleep(max(due - time.monotonic(), 0.0))
 
 
-def _latest(doc: Mapping[str, Any]) -> float | None:
-    """Return the last time in a document: devices stamp what they read with the station's time."""
-    times = (doc.get("time"), *dict(doc.get("timestamps") or {}).values())
-    known = [np.max(when) for when in times if np.size(when) and when is not None]
+def _latest(when: Any) -> float | None:
+    """Return the last of one or more times, or of those of several devices."""
+    times = list(when.values()) if isinstance(when, Mapping) else [when]
+    known = [np.max(one) for one in times if one is not None and np.size(one)]
     return float(max(known)) if known else None
