@@ -72,7 +72,11 @@ class OfflineMap:
         )
 
     def agent(
-        self, two_theta: NDArray[np.float64], wavelength: float, config: MappingConfig | None = None
+        self,
+        two_theta: NDArray[np.float64],
+        wavelength: float,
+        config: MappingConfig | None = None,
+        label_path: Path | None = None,
     ) -> PhaseMappingAgent:
         """Give an agent that knows the grid and has measured nothing."""
         fresh = PhaseMappingAgent(config)
@@ -80,7 +84,7 @@ class OfflineMap:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "agent.npz"
             write_checkpoint(path, fresh.spec(), state)
-            return PhaseMappingAgent.from_checkpoint(path)
+            return PhaseMappingAgent.from_checkpoint(path, label_path=label_path)
 
     def exact_match(self, present: NDArray[np.bool_]) -> float:
         """Share of points whose nine labels are all right."""

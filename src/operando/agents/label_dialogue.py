@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.agents.label_choice import most_telling
 from operando.agents.label_lessons import Lessons
 from operando.agents.label_store import PersonLabel, complete, now
 from operando.agents.map_answer import MapAnswer
@@ -18,14 +21,10 @@ from operando.agents.patterns import FloatArray
 from operando.errors import AgentError, BadInput
 from operando.physics.phases import LABELS
 
-_CANDIDATES, _COMPARED = 2500, 1500  # points weighed, and those that stand for the whole map
-_SHARPNESS = 8  # how much being uncertain counts beside being representative
-_ALIKE = 0.25  # width, in typical distances of two patterns, within which one speaks for another
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelQuestion:
-    """One pattern for a person to look at.
+    """One pattern for a person to look at; ``png`` is its figure, drawn when first wanted.
 
     Parameters
     ----------
@@ -39,10 +38,16 @@ class LabelQuestion:
         Chance that the least certain label is wrong.
     represents : float
         Share of the map's patterns that are much like this one, 0 to 1.
-    png : bytes
-        The figure: pattern, reference lines, probabilities.
+    two_theta : ndarray of float64, (b,)
+        Degrees.
+    wavelength : float
+        Å.
+    intensity, sigma : ndarray of float32, (b,)
+        All the counts the point has had, as they were when it was asked about.
+    exposure_s : float
+        The dose behind them, s.
     figure : Path or None
-        The file that holds it, where a folder was given.
+        The file that holds the drawing, where a folder was given.
     """
 
     point: int
@@ -51,8 +56,29 @@ class LabelQuestion:
     probability: Mapping[str, float]
     uncertainty: float
     represents: float
-    png: bytes = field(repr=False)
+    two_theta: NDArray[np.float64] = field(repr=False)
+    wavelength: float = field(repr=False)
+    intensity: FloatArray = field(repr=False)
+    sigma: FloatArray = field(repr=False)
+    exposure_s: float = field(repr=False)
     figure: Path | None = None
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure: pattern, reference lines, probabilities."""
+        from operando.figures.labelling import PatternPicture, draw_question  # half a second
+
+        return draw_question(
+            PatternPicture(
+                two_theta=self.two_theta,
+                wavelength=self.wavelength,
+                intensity=self.intensity,
+                sigma=self.sigma,
+                probability=np.array([self.probability[label] for label in LABELS]),
+                title=f"point {self.point}: x = {self.stage_x:g} µm, y = {self.stage_y:g} µm, "
+                f"{self.exposure_s:.3g} s of exposure",
+            )
+        )
 
     def _repr_png_(self) -> bytes:
         """Show the figure in a notebook."""
@@ -78,14 +104,14 @@ class AsksPeople:
         raise NotImplementedError
 
     def query_labels(self, n: int = 5, folder: Path | str | None = None) -> list[LabelQuestion]:
-        """Choose the patterns whose label would teach most, and draw them.
+        """Choose the patterns whose label would teach most, as figures.
 
         Parameters
         ----------
         n : int
             How many; fewer come back when there are not as many unlabelled patterns.
         folder : Path or str, optional
-            Where the figures are written as well, one PNG a question.
+            Where the figures are written, one PNG a question.
 
         Returns
         -------
@@ -95,7 +121,7 @@ class AsksPeople:
         Raises
         ------
         BadInput
-            If `n` is not positive.
+            If `n` is not positive, or the figures cannot be written.
         AgentError
             If nothing has been measured.
 
@@ -106,22 +132,22 @@ class AsksPeople:
         """
         if n < 1:
             raise BadInput(f"{n} questions make no dialogue; 1 or more are needed")
+        # These wait for the documents that have come, whose reading needs the lock.
+        answer, memory = self.answer(), self.memory()
         with self._lock:
-            answer, memory = self.answer(), self.memory()
             runs, asked = self._asked()
             labelled = [label.point for label in self._lessons.of_map(runs)]
             chosen = most_telling(answer, labelled, n, asked)
             uncertainty = answer.uncertainty(asked).ravel()
             probability = answer.probability.reshape(-1, len(LABELS))
-            return [
-                _question(
-                    memory, point, probability[point], float(uncertainty[point]), represents, folder
-                )
+            questions = [
+                _question(memory, point, probability[point], float(uncertainty[point]), represents)
                 for point, represents in chosen
             ]
+        return questions if folder is None else [_drawn(q, Path(folder)) for q in questions]
 
     def label(
-        self, point: int | LabelQuestion, labels: Mapping[str, bool], *, who: str
+        self, point: int | LabelQuestion, labels: Mapping[str, bool], *, who: str | None = None
     ) -> PersonLabel:
         """Take a person's word for a point, keep it and learn from it.
 
@@ -131,8 +157,8 @@ class AsksPeople:
         labels : mapping of str to bool
             Labels that hold and that do not; those not named stay open. Resin excludes all
             others.
-        who : str
-            Whose word it is.
+        who : str, optional
+            Whose word it is; the name of who is logged in if not given.
 
         Returns
         -------
@@ -147,14 +173,15 @@ class AsksPeople:
             If the point is not on the map or has no pattern.
         """
         index = int(point.point if isinstance(point, LabelQuestion) else point)
-        if not who.strip():
+        who = _whoever_is_logged_in() if who is None else who.strip()
+        if not who:
             raise BadInput("a label needs the name of who gave it")
         said = complete(labels)
+        answer, memory = self.answer(), self.memory()
+        if not 0 <= index < memory.grid.size or not answer.measured.flat[index]:
+            raise AgentError(f"point {index} has no pattern that could be labelled")
+        ((x, y),) = memory.grid.position([index])
         with self._lock:
-            answer, memory = self.answer(), self.memory()
-            if not 0 <= index < memory.grid.size or not answer.measured.flat[index]:
-                raise AgentError(f"point {index} has no pattern that could be labelled")
-            ((x, y),) = memory.grid.position([index])
             runs, _ = self._asked()
             given = PersonLabel(
                 run=runs[0] if runs else "",
@@ -170,26 +197,17 @@ class AsksPeople:
         return given
 
 
-def _question(
-    memory: MapMemory,
-    point: int,
-    probability: FloatArray,
-    uncertainty: float,
-    represents: float,
-    folder: Path | str | None,
-) -> LabelQuestion:
-    from operando.figures.labelling import PatternPicture, draw_question  # half a second
+def _whoever_is_logged_in() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return ""
 
+
+def _question(
+    memory: MapMemory, point: int, probability: FloatArray, uncertainty: float, represents: float
+) -> LabelQuestion:
     ((x, y),) = memory.grid.position([point])
-    picture = PatternPicture(
-        two_theta=memory.two_theta,
-        wavelength=memory.wavelength,
-        intensity=memory.intensity[point],
-        sigma=np.sqrt(memory.variance[point]),
-        probability=probability,
-        title=f"point {point}: x = {x:g} µm, y = {y:g} µm, {memory.exposure_s[point]:.3g} s dose",
-    )
-    path = None if folder is None else Path(folder) / f"point-{point:05d}.png"
     return LabelQuestion(
         point=point,
         stage_x=float(x),
@@ -197,59 +215,20 @@ def _question(
         probability=dict(zip(LABELS, map(float, probability), strict=True)),
         uncertainty=uncertainty,
         represents=represents,
-        png=draw_question(picture, path),
-        figure=path,
+        two_theta=memory.two_theta,
+        wavelength=memory.wavelength,
+        intensity=memory.intensity[point].copy(),  # the memory goes on counting
+        sigma=np.sqrt(memory.variance[point]),
+        exposure_s=float(memory.exposure_s[point]),
     )
 
 
-def most_telling(
-    answer: MapAnswer, labelled: Sequence[int], n: int, labels: Sequence[str] = LABELS
-) -> list[tuple[int, float]]:
-    """Choose points to ask about, with the share of the map that each stands for.
-
-    Parameters
-    ----------
-    answer : MapAnswer
-    labelled : sequence of int
-        Points that need no label any more.
-    n : int
-    labels : sequence of str
-        Those whose uncertainty counts.
-
-    Returns
-    -------
-    list of (int, float)
-    """
-    uncertainty = answer.uncertainty(labels).ravel().astype(np.float64)
-    open_ = answer.measured.ravel().copy()
-    measured = np.flatnonzero(open_)
-    known = np.array([p for p in labelled if open_[p]], dtype=np.int64)
-    open_[known] = False
-    order = np.argsort(-uncertainty, kind="stable")
-    candidates = order[open_[order]][:_CANDIDATES]
-    probability = answer.probability.reshape(-1, len(LABELS)).astype(np.float64)
-    every = measured[:: max(1, measured.size // _COMPARED)]
-    typical = float(np.median(_squares(probability[every[::7]], probability[every[::7]])))
-    width = max(typical * _ALIKE**2, 1e-6)
-
-    def alike(some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.asarray(np.exp(-_squares(probability[some], probability[others]) / width))
-
-    represents = alike(candidates, every).mean(axis=1)
-    spoken_for = alike(candidates, known).max(axis=1, initial=0.0)
-    telling = uncertainty[candidates] ** _SHARPNESS * represents
-    chosen: list[tuple[int, float]] = []
-    taken = np.zeros(candidates.size, dtype=bool)
-    for _ in range(min(n, candidates.size)):
-        best = int(np.where(taken, -1.0, telling * (1.0 - spoken_for)).argmax())
-        chosen.append((int(candidates[best]), float(represents[best])))
-        spoken_for = np.maximum(spoken_for, alike(candidates, candidates[best : best + 1])[:, 0])
-        taken[best] = True
-    return chosen
-
-
-def _squares(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distances, (n, m)."""
-    cross = some @ others.T
-    square = np.square(some).sum(axis=1)[:, None] + np.square(others).sum(axis=1) - 2.0 * cross
-    return np.asarray(np.maximum(square, 0.0))
+def _drawn(question: LabelQuestion, folder: Path) -> LabelQuestion:
+    """Write a question's figure."""
+    path = folder / f"point-{question.point:05d}.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(question.png)
+    except OSError as error:
+        raise BadInput(f"the figure cannot be written to {path}: {error}") from error
+    return replace(question, figure=path)

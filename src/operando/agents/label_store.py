@@ -1,8 +1,9 @@
-"""What people have said about patterns: one line of JSON a label, appended and never rewritten."""
+"""What people have said about patterns: one line of JSON a label, appended and never changed."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from operando.errors import BadInput, StoreError
 from operando.physics.phases import LABELS
+
+_BEGINNING = b'{"run": "'  # of every line
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class LabelStore:
             line = json.dumps(asdict(label), ensure_ascii=False) + "\n"
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+                _mend(self.path)
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(line)
                     file.flush()
@@ -92,17 +96,53 @@ class LabelStore:
 
 
 def _read(path: Path) -> Iterable[PersonLabel]:
-    lines = path.read_text(encoding="utf-8").split("\n")
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise StoreError(f"the labels in {path} cannot be read: {error}") from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
-            yield PersonLabel(**{**values, "logit": tuple(float(v) for v in values["logit"])})
-        except (ValueError, TypeError, KeyError) as error:
-            if number == len(lines):  # cut short when the process that wrote it died
+            yield _label(line)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            if number == len(lines) and _is_torn(line):
                 return
             raise StoreError(f"{path}, line {number}, is no label: {error}") from error
+
+
+def _label(line: bytes) -> PersonLabel:
+    """Read one line; ValueError, TypeError, KeyError or AttributeError if it is no label."""
+    values = json.loads(line)
+    logit = tuple(float(v) for v in values["logit"])
+    if len(logit) != len(LABELS) or not all(map(math.isfinite, logit)):
+        raise ValueError(f"nine log odds are needed, not {values['logit']}")
+    label = PersonLabel(**{**values, "logit": logit, "point": int(values["point"])})
+    complete(label.labels)
+    return label
+
+
+def _is_torn(line: bytes) -> bool:
+    """Whether a last line is the beginning of a label whose writer died, not something else."""
+    return line.startswith(_BEGINNING) or _BEGINNING.startswith(line)
+
+
+def _mend(path: Path) -> None:
+    """Take away a last line that was cut short, or what follows would be spoilt by it."""
+    if not path.exists():
+        return
+    whole, newline, last = path.read_bytes().rpartition(b"\n")
+    if not last:
+        return
+    try:
+        _label(last)
+        end, rest = len(whole + newline + last), b"\n"
+    except (ValueError, TypeError, KeyError, AttributeError):
+        end, rest = len(whole + newline), b""
+    with path.open("r+b") as file:
+        file.truncate(end)
+        file.seek(end)
+        file.write(rest)
 
 
 def complete(labels: Mapping[str, bool]) -> dict[str, bool]:

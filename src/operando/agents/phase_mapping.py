@@ -266,11 +266,14 @@ class PhaseMappingAgent(AsksPeople):
             write_checkpoint(self.checkpoint_path, self.spec(), state)
 
     @classmethod
-    def from_checkpoint(cls, path: Path) -> PhaseMappingAgent:
-        """Rebuild an agent from the file of :meth:`checkpoint`."""
+    def from_checkpoint(cls, path: Path, *, label_path: Path | None = None) -> PhaseMappingAgent:
+        """Rebuild an agent from the file of :meth:`checkpoint`; labels as for a new one."""
         spec, state = read_checkpoint(path)
         agent = cls(
-            MappingConfig.from_mapping(spec["config"]), name=spec["name"], checkpoint_path=path
+            MappingConfig.from_mapping(spec["config"]),
+            name=spec["name"],
+            checkpoint_path=path,
+            label_path=label_path,
         )
         agent._documents.restore(state.memory)
         agent._documents.runs = state.runs

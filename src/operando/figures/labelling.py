@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,14 +40,12 @@ class PatternPicture:
     title: str
 
 
-def draw_question(picture: PatternPicture, path: Path | None = None) -> bytes:
+def draw_question(picture: PatternPicture) -> bytes:
     """Draw a pattern over the listed phases' lines, and the probability of each label.
 
     Parameters
     ----------
     picture : PatternPicture
-    path : Path, optional
-        Where the figure is written as well.
 
     Returns
     -------
@@ -65,11 +62,7 @@ def draw_question(picture: PatternPicture, path: Path | None = None) -> bytes:
             axes.remove()
         _draw_probabilities(fig.add_subplot(panels[0, 0].get_gridspec()[:, 1]), picture)
         fig.suptitle(picture.title)
-    png = image.getvalue()
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png)
-    return png
+    return image.getvalue()
 
 
 def _draw_pattern(axes: Axes, picture: PatternPicture) -> None:
@@ -79,7 +72,7 @@ def _draw_pattern(axes: Axes, picture: PatternPicture) -> None:
     axes.fill_between(x, low, high, color="#BBBBBB", linewidth=0, label="± one σ")
     axes.plot(x, np.sqrt(np.maximum(y, 0.0)), color="black", linewidth=0.9)
     axes.set_ylim(0.97 * float(low.min()), 1.06 * float(high.max()))
-    axes.set_ylabel("√ intensity")
+    axes.set_ylabel("√ intensity, arbitrary units")
     axes.set_yticks([])
     axes.legend(frameon=False, loc="upper right")
 
