@@ -12,7 +12,8 @@ from operando.errors import BadInput
 Floats = NDArray[np.float64]
 
 # Columns of a row: start, stop, then what adds up over frames.
-START, STOP, COUNT, WEIGHT, LOG_WEIGHT = range(5)
+START, STOP, COUNT, LOG_WEIGHT, WEIGHT = range(5)
+STATS = slice(4, 10)
 VALUES = slice(5, 10)  # w y0, w y1, w y0 y0, w y0 y1, w y1 y1
 COLUMNS = 10
 
@@ -39,6 +40,10 @@ class Bins:
     stats: Floats
     log_weight: float
 
+    def part(self, index: NDArray[np.intp]) -> Bins:
+        """Give some of the bins; their log_weight is left out."""
+        return Bins(self.start[index], self.stop[index], self.count[index], self.stats[index], 0.0)
+
     @property
     def frames(self) -> float:
         """Number of frames in all bins."""
@@ -49,7 +54,7 @@ class History:
     """Rows of frames in a growing array; times are kept relative to the first start."""
 
     def __init__(self) -> None:
-        self._rows = np.zeros((256, COLUMNS))
+        self._rows, self._total = np.zeros((256, COLUMNS)), np.zeros(COLUMNS)
         self._size = 0
         self.origin = 0.0
 
@@ -69,7 +74,12 @@ class History:
     @property
     def last(self) -> float:
         """End of the last frame, s."""
-        return self.origin + float(self.rows[:, STOP].max())
+        return self.origin + float(self.rows[-1, STOP])
+
+    @property
+    def last_exposure(self) -> float:
+        """Length of the last frame, s."""
+        return float(self.rows[-1, STOP] - self.rows[-1, START])
 
     def add(self, start: Floats, stop: Floats, values: Floats, weight: Floats) -> None:
         """Append frames: times (n,) in s, values (n, 2), weights (n,)."""
@@ -86,16 +96,45 @@ class History:
         while self._size + len(new) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
         self._rows[self._size : self._size + len(new)] = new
+        self._total = self._total + new.sum(axis=0)
         self._size += len(new)
 
     def restore(self, origin: float, rows: Floats) -> None:
         """Take rows kept earlier, (n, 10)."""
-        self._rows, self._size, self.origin = np.zeros((256, COLUMNS)), 0, origin
+        self._rows, self._total = np.zeros((256, COLUMNS)), np.zeros(COLUMNS)
+        self._size, self.origin = 0, origin
         self._append(np.asarray(rows, dtype=np.float64))
 
-    def frames(self, since: int = 0) -> Bins:
-        """Every frame from index `since` on as its own bin."""
-        return self._bins(since, np.arange(len(self) - since))
+    def length_since(self, index: int) -> float:
+        """Time from the begin of frame `index` to the end of the last one, s."""
+        return float(self.rows[-1, STOP] - self.rows[index, START])
+
+    def whole(self) -> Bins:
+        """Merge all frames, for what does not depend on α."""
+        sums = self._total
+        return Bins(
+            start=np.array([self.first]),
+            stop=np.array([self.last]),
+            count=sums[[COUNT]],
+            stats=sums[None, STATS],
+            log_weight=float(sums[LOG_WEIGHT]),
+        )
+
+    def frames(self, since: int = 0, least: float = 0.0) -> Bins:
+        """Frames from index `since` on, each its own bin unless shorter than `least` (s)."""
+        start = self.rows[since:, START]
+        if least == 0.0 or not len(start):
+            return self._bins(since, np.arange(len(start)))
+        label = np.floor((start - start[0]) / least + 1e-6)
+        return self._bins(since, np.flatnonzero(np.diff(label, prepend=-1.0)))
+
+    def aged(self, relative: float = 0.15) -> Bins:
+        """Merge frames to a width that is a part of their age."""
+        age = self.rows[-1, STOP] - self.rows[:, START]
+        fine = age < 3.0 * self.last_exposure / relative
+        label = np.where(fine, -np.arange(len(age)), 0.0)
+        label[~fine] = 1.0 + np.floor(np.log(age[~fine]) / relative)
+        return self._bins(0, np.flatnonzero(np.diff(label, prepend=np.inf)))
 
     def bins(self, low: float, high: float, width: float, relative: float = 0.01) -> Bins:
         """Merge frames for onsets between `low` and `high` (s) known to about `width` (s).
@@ -133,7 +172,7 @@ class History:
             start=self.origin + mean - half,
             stop=self.origin + mean + half,
             count=sums[:, COUNT],
-            stats=np.concatenate([sums[:, [WEIGHT]], sums[:, VALUES]], axis=1),
+            stats=sums[:, STATS],
             log_weight=float(sums[:, LOG_WEIGHT].sum()),
         )
 

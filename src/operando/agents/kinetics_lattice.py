@@ -2,8 +2,9 @@
 
 Onset, log rate and log shape have uniform priors; each is mapped to a standard normal variable v,
 so that the posterior is smooth up to the edges of the priors and falls off like a normal one
-beyond them. On a lattice in the whitened v the trapezium rule then converges faster than any
-power of the spacing.
+beyond them. Onset and rate lie on a lattice whitened by their own covariance, where the trapezium
+rule converges faster than any power of the spacing. A shape parameter bends that covariance, so it
+is cut into slices, each with a lattice whitened for itself.
 """
 
 from __future__ import annotations
@@ -13,21 +14,22 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from operando.agents.kinetics_history import Bins
 from operando.agents.kinetics_observation import (
     SUMS,
     Amplitudes,
     Observation,
-    integrate_amplitudes,
+    Prior,
 )
 from operando.physics.kinetic_laws import KineticLaw, mean_extent
 
 Floats = NDArray[np.float64]
 
-_FEW = 6.0  # points below which a lattice cannot tell a width
-_CHUNK = 60_000  # elements of α at a time: stays in the processor's cache
+_CHUNK = 16_000  # elements of α at a time: stays in the processor's cache
+_FAR = 3.0  # lengths of an exposure after the onset from where on α is smooth within it
+_LEGENDRE = np.polynomial.legendre.leggauss(3)
 
 
 @dataclass(frozen=True)
@@ -53,148 +55,189 @@ class Box:
             result[:, 2] = np.exp(_between(self.log_shape, share[:, 2]))
         return result
 
-    def normal(self, points: Floats) -> Floats:
-        """Invert :meth:`physical`; points at or beyond the bounds are put just inside."""
-        share = [_share(self.t0, points[:, 0]), _share(self.log_rate, np.log(points[:, 1]))]
-        if self.log_shape is not None:
-            share.append(_share(self.log_shape, np.log(points[:, 2])))
-        return np.asarray(ndtri(np.clip(np.stack(share, axis=1), 1e-9, 1.0 - 1e-9)))
+    def onset_variable(self, t0: Floats) -> Floats:
+        """Give v of onsets (s); those at or beyond the bounds are put just inside."""
+        share = (t0 - self.t0[0]) / (self.t0[1] - self.t0[0])
+        return np.asarray(ndtri(np.clip(share, 1e-9, 1.0 - 1e-9)))
 
 
 def _between(bounds: tuple[float, float], share: Floats) -> Floats:
     return bounds[0] + (bounds[1] - bounds[0]) * share
 
 
-def _share(bounds: tuple[float, float], value: Floats) -> Floats:
-    return (value - bounds[0]) / (bounds[1] - bounds[0])
-
-
 @dataclass(frozen=True)
 class Grid:
-    """Spacing and radius of a lattice in standard deviations, and when it is too coarse.
+    """How fine a lattice is, in standard deviations, and when it has become too coarse.
 
     Parameters
     ----------
     spacing, radius : float
+        Of the lattice of onset and rate in each slice.
     effective : float
-        Fewest points that must carry the posterior, 1 / sum of squared weights.
+        Fewest points that must carry a slice, 1 / sum of squared weights.
+    step : float
+        Distance of slices.
+    slices : float
+        Fewest slices that must carry the posterior.
     """
 
     spacing: float
     radius: float
     effective: float
+    step: float
+    slices: float
 
 
-LIVE = {2: Grid(0.5, 6.0, 18.0), 3: Grid(0.75, 5.6, 40.0)}
-"""For streams, by number of dimensions."""
+LIVE = Grid(0.75, 5.3, 12.0, 0.7, 3.6)
+"""For streams."""
 
-FINE = {2: Grid(0.35, 7.0, 60.0), 3: Grid(0.5, 6.5, 150.0)}
+FINE = Grid(0.4, 6.4, 40.0, 0.4, 6.5)
 """For whole records."""
 
 
 @cache
-def ball(dimensions: int, spacing: float, radius: float) -> Floats:
-    """Lattice points within a radius of 0, (p, d)."""
+def disc(spacing: float, radius: float) -> Floats:
+    """Lattice points of the plane within a radius of 0, (q, 2)."""
     count = int(radius / spacing)
     axis = spacing * np.arange(-count, count + 1)
-    points = np.stack(np.meshgrid(*[axis] * dimensions, indexing="ij"), axis=-1)
-    points = points.reshape(-1, dimensions)
+    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     return np.asarray(points[np.linalg.norm(points, axis=1) <= radius + 1e-9])
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """Where the lattice of each slice lies.
+
+    Parameters
+    ----------
+    nodes : ndarray of float64, (j,)
+        v of the shape parameter, evenly spaced; one 0 for a law without.
+    mean : ndarray of float64, (j, 2)
+        Centre in v of onset and rate.
+    covariance : ndarray of float64, (j, 2, 2)
+    """
+
+    nodes: Floats
+    mean: Floats
+    covariance: Floats
+
+    @property
+    def step(self) -> float:
+        """Distance of neighbouring nodes."""
+        return float(self.nodes[1] - self.nodes[0]) if len(self.nodes) > 1 else 1.0
+
+    def moved(self, old: Box, new: Box) -> Slices:
+        """Give the same onsets (s) in a box with other bounds of the onset."""
+        before = self.mean[:, 0]
+        t0 = _between(old.t0, ndtr(before))
+        after = new.onset_variable(t0)
+        width = (old.t0[1] - old.t0[0]) / (new.t0[1] - new.t0[0])
+        stretch = width * np.exp(0.5 * (after**2 - before**2))
+        scale = np.stack([np.clip(stretch, 1e-3, 1e3), np.ones(len(before))], axis=1)
+        return Slices(
+            self.nodes,
+            np.stack([after, self.mean[:, 1]], axis=1),
+            self.covariance * scale[:, :, None] * scale[:, None, :],
+        )
 
 
 @dataclass(eq=False)
 class Lattice:
-    """Points of one law with their running sums.
+    """Points of one law with their running sums, slice by slice.
 
     Parameters
     ----------
     law : KineticLaw
     box : Box
-    v : ndarray of float64, (p, d)
+    slices : Slices
+    spacing : float
+        Of each slice's lattice, in the deviations of `slices`.
+    v : ndarray of float64, (j q, d)
         Points, in standard normal variables.
-    points : ndarray of float64, (p, 3)
+    points : ndarray of float64, (j q, 3)
         The same as onset (s), rate (1/s), shape.
-    log_prior : ndarray of float64, (p,)
+    log_prior : ndarray of float64, (j q,)
         Prior probability of each point's cell.
-    shell : ndarray of bool, (p,)
-        Points at the lattice's edge.
-    sums : ndarray of float64, (p, 7)
-    cell : ndarray of float64, (d, d)
-        Edges of a cell, as columns.
+    shell : ndarray of bool, (q,)
+        Points at the edge of a slice's lattice.
+    sums : ndarray of float64, (j q, 7)
     """
 
     law: KineticLaw
     box: Box
+    slices: Slices
+    spacing: float
     v: Floats
     points: Floats
     log_prior: Floats
     shell: NDArray[np.bool_]
     sums: Floats
-    cell: Floats
 
     @classmethod
-    def around(
-        cls, law: KineticLaw, box: Box, mean: Floats, covariance: Floats, grid: Grid
-    ) -> Lattice:
-        """Make a lattice without data around a mean (d,) with a covariance (d, d), in v."""
-        root = np.linalg.cholesky(covariance)
-        z = ball(box.dimensions, grid.spacing, grid.radius)
-        v = mean + z @ root.T
-        cell: Floats = np.asarray(grid.spacing * root)
-        log_cell = np.log(np.diag(cell)).sum() - 0.5 * box.dimensions * np.log(2.0 * np.pi)
+    def over(cls, law: KineticLaw, box: Box, slices: Slices, grid: Grid) -> Lattice:
+        """Make a lattice without data."""
+        root = np.linalg.cholesky(slices.covariance)
+        z = disc(grid.spacing, grid.radius)
+        v = stack(box, slices.nodes, slices.mean[:, None] + z @ root.transpose(0, 2, 1))
+        log_cell = 2.0 * np.log(grid.spacing) + np.log(root[:, 0, 0] * root[:, 1, 1])
+        log_cell += np.log(slices.step) - 0.5 * box.dimensions * np.log(2.0 * np.pi)
         return cls(
             law=law,
             box=box,
+            slices=slices,
+            spacing=grid.spacing,
             v=v,
             points=box.physical(v),
-            log_prior=log_cell - 0.5 * (v**2).sum(axis=1),
+            log_prior=np.repeat(log_cell, len(z)) - 0.5 * (v**2).sum(axis=1),
             shell=np.linalg.norm(z, axis=1) > grid.radius - grid.spacing,
-            sums=np.zeros((len(z), SUMS)),
-            cell=cell,
+            sums=np.zeros((len(v), SUMS)),
         )
+
+    def onset_width(self) -> float:
+        """Least of the slices' standard deviations of the onset, s."""
+        t0 = self.points[:, 0].reshape(len(self.slices.nodes), -1)
+        radius = self.spacing * int(np.sqrt(t0.shape[1] / np.pi))
+        return float((t0.max(axis=1) - t0.min(axis=1)).min()) / (2.0 * radius)
 
     def add(self, bins: Bins, observation: Observation) -> None:
         """Add frames to the running sums."""
         self.sums += accumulate(self.law, self.points, bins, observation)
 
-    def posterior(
-        self, mean: tuple[float, float], sd: tuple[float, float]
-    ) -> tuple[Amplitudes, Floats]:
-        """Amplitudes at each point, and log of the posterior mass of its cell (p,)."""
-        amplitudes = integrate_amplitudes(self.sums, mean, sd)
+    def posterior(self, prior: Prior) -> tuple[Amplitudes, Floats]:
+        """Amplitudes at each point, and log of the posterior mass of its cell (j q,)."""
+        amplitudes = prior.integrate(self.sums)
         return amplitudes, amplitudes.log_likelihood + self.log_prior
+
+
+def stack(box: Box, nodes: Floats, plane: Floats) -> Floats:
+    """Points (j q, d) from each slice's points in the plane (j, q, 2)."""
+    if box.log_shape is None:
+        return np.asarray(plane.reshape(-1, 2))
+    shape = np.broadcast_to(nodes[:, None, None], (*plane.shape[:2], 1))
+    return np.concatenate([plane, shape], axis=2).reshape(-1, 3)
 
 
 def accumulate(law: KineticLaw, points: Floats, bins: Bins, observation: Observation) -> Floats:
     """Give the sums (p, 7) of all bins at points (p, 3)."""
     result = np.zeros((len(points), SUMS))
-    t0, rate, shape = (column[:, None] for column in points.T)
     step = max(1, _CHUNK // len(points))
-    for first in range(0, len(bins.count), step):
-        part = slice(first, first + step)
-        some = Bins(bins.start[part], bins.stop[part], bins.count[part], bins.stats[part], 0.0)
-        alpha = mean_extent(law, some.start, some.stop, t0, rate, shape)
-        result += observation.sums(some, alpha)
+    distance = bins.start - points[:, 0].max()
+    far = (distance > _FAR * (bins.stop - bins.start)) if law.slow_integral else distance < -np.inf
+    for some, average in ((~far, mean_extent), (far, _smooth_mean)):
+        index = np.flatnonzero(some)
+        for first in range(0, len(index), step):
+            part = bins.part(index[first : first + step])
+            t0, rate, shape = (column[:, None] for column in points.T)
+            result += observation.sums(part, average(law, part.start, part.stop, t0, rate, shape))
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Mean (d,), covariance (d, d) and effective number of points of weights on a lattice."""
-
-    mean: Floats
-    covariance: Floats
-    effective: float
-    outside: float
-
-    @classmethod
-    def of(cls, lattice: Lattice, log_mass: Floats) -> Moments:
-        """Weigh points by exp(log_mass)."""
-        weight = np.exp(log_mass - logsumexp(log_mass))
-        mean = weight @ lattice.v
-        apart = lattice.v - mean
-        effective = 1.0 / float((weight**2).sum())
-        covariance = (weight[:, None] * apart).T @ apart
-        if effective < _FEW:
-            covariance += lattice.cell @ lattice.cell.T / 12.0
-        return cls(mean, covariance, effective, float(weight[lattice.shell].sum()))
+def _smooth_mean(
+    law: KineticLaw, start: Floats, stop: Floats, t0: Floats, rate: Floats, shape: Floats
+) -> Floats:
+    """Average α over exposures where it has no kink: Gauss-Legendre, three points."""
+    middle, half = (start + stop) / 2.0, (stop - start) / 2.0
+    total = np.zeros(np.broadcast_shapes(start.shape, t0.shape))
+    for place, weight in zip(*_LEGENDRE, strict=True):
+        total += 0.5 * weight * law.curve(rate * (middle + place * half - t0), shape)
+    return total

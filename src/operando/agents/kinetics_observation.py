@@ -8,6 +8,7 @@ seven sums that add up over frames, so a point of a lattice only ever carries se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -54,26 +55,35 @@ class AreaObservation:
         """Part of the log likelihood that no parameter changes."""
         return bins.log_weight - bins.frames * float(np.log(2.0 * np.pi))
 
-    def sums(self, bins: Bins, alpha: Floats) -> Floats:
-        """Add up bins at every point: `alpha` (p, h) to (p, 7)."""
+    @cached_property
+    def _line(self) -> tuple[Floats, Floats, Floats]:
+        """Constant and slope in α of the covariance's three elements."""
         empty = self.noise.of(np.array([self.plateau[0], 0.0]))
         change = self.noise.of(np.array([0.0, self.plateau[1]])) - empty
         one, both, two = (np.array([empty[i], change[i]]) for i in ((0, 0), (0, 1), (1, 1)))
-        determinant = np.convolve(one, two) - np.convolve(both, both)
+        return one, both, two
+
+    @cached_property
+    def _table(self) -> tuple[Floats, Floats]:
+        """Determinant as a polynomial in α, and what makes sums of moments."""
+        one, both, two = self._line
+        return np.convolve(one, two) - np.convolve(both, both), _polynomials(one, both, two)
+
+    def sums(self, bins: Bins, alpha: Floats) -> Floats:
+        """Add up bins at every point: `alpha` (p, h) to (p, 7)."""
+        determinant, table = self._table
         det = determinant[0] + alpha * (determinant[1] + alpha * determinant[2])
         power = 1.0 / det
-        moments = [power @ bins.stats]
-        for _ in range(3):
+        result = power @ (bins.stats @ table[0])
+        for coefficients in table[1:]:
             power = power * alpha
-            moments.append(power @ bins.stats)
-        table = _polynomials(one, both, two)
-        result = np.concatenate(moments, axis=1) @ table
+            result += power @ (bins.stats @ coefficients)
         result[:, LOGDET] = np.log(det) @ bins.count
         return np.asarray(result)
 
 
 def _polynomials(one: Floats, both: Floats, two: Floats) -> Floats:
-    """Coefficients (24, 7): sums from the moments of α^0 … α^3 over the determinant."""
+    """Coefficients (4, 6, 7): of α^0 … α^3 over the determinant, from bins' stats to sums."""
     table = np.zeros((4, 6, SUMS))
     rest, alpha = np.array([1.0, -1.0]), np.array([0.0, 1.0])
 
@@ -93,7 +103,7 @@ def _polynomials(one: Floats, both: Floats, two: Floats) -> Floats:
     put(3, C, two)
     put(4, C, -2.0 * both)
     put(5, C, one)
-    return table.reshape(24, SUMS)
+    return table
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,29 @@ class Amplitudes:
     log_likelihood: Floats
     mean: Floats
     covariance: Floats
+
+
+def log_sum(values: Floats) -> float:
+    """Log of the sum of exponentials."""
+    top = float(values.max())
+    return top + float(np.log(np.exp(values - top).sum())) if np.isfinite(top) else top
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Normal prior of the two linear parameters.
+
+    Parameters
+    ----------
+    mean, sd : tuple of float
+    """
+
+    mean: tuple[float, float]
+    sd: tuple[float, float]
+
+    def integrate(self, sums: Floats) -> Amplitudes:
+        """Integrate θ out; `sums` (p, 7)."""
+        return integrate_amplitudes(sums, self.mean, self.sd)
 
 
 def integrate_amplitudes(

@@ -1,18 +1,22 @@
-"""Posterior of one law, ready to be read: weights, moments, draws."""
+"""Posterior of one law, ready to be read: weights, marginals, draws."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from operando.agents.kinetics_lattice import Lattice
-from operando.agents.kinetics_observation import Amplitudes
+from operando.agents.kinetics_moments import Moments
+from operando.agents.kinetics_observation import Amplitudes, Prior, log_sum
 from operando.agents.kinetics_summary import Part
+from operando.physics.kinetic_laws import KineticLaw
 
 Floats = NDArray[np.float64]
+
+_GAUSS = 2.0 * np.sqrt(np.pi)  # points in a standard deviation's spacing that carry a normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,56 +44,102 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class LawPosterior:
-    """One law's lattice with its weights.
+    """Weighted points of one law.
 
     Parameters
     ----------
-    lattice : Lattice
-    amplitudes : Amplitudes
+    law : KineticLaw
+    points : ndarray of float64, (p, 3)
+        Onset (s), rate (1/s), shape.
     weights : ndarray of float64, (p,)
         Sum to 1.
+    amplitudes : Amplitudes
     log_evidence : float
-        Of the onset being in the lattice's box, its prior uniform over the box.
+        Of an onset in the past, its prior uniform over the past.
     """
 
-    lattice: Lattice
-    amplitudes: Amplitudes
+    law: KineticLaw
+    points: Floats
     weights: Floats
+    amplitudes: Amplitudes
     log_evidence: float
 
-    @classmethod
-    def of(
-        cls, lattice: Lattice, mean: tuple[float, float], sd: tuple[float, float]
-    ) -> LawPosterior:
-        """Weigh a lattice's points by what its sums say."""
-        amplitudes, log_mass = lattice.posterior(mean, sd)
-        total = float(logsumexp(log_mass))
-        return cls(lattice, amplitudes, np.exp(log_mass - total), total)
-
-    @property
-    def spacing(self) -> float:
-        """Distance between points in standard deviations of the posterior."""
-        effective = 1.0 / float((self.weights**2).sum())
-        return float(2.0 * np.sqrt(np.pi) / effective ** (1.0 / self.lattice.box.dimensions))
+    def spacing(self, column: int) -> float:
+        """Distance of points in standard deviations of the posterior."""
+        del column
+        return 1.0
 
     def part(self, column: int, probability: float = 1.0) -> Part:
         """Onset (0), log rate (1) or log shape (2) with weights summing to `probability`."""
-        values = self.lattice.points[:, column]
-        return Part(
-            values if column == 0 else np.log(values), probability * self.weights, self.spacing
-        )
+        values = self.points[:, column]
+        if column:
+            values = np.log(values)
+        return Part(values, probability * self.weights, self.spacing(column))
+
+    def late(self, time: float) -> float:
+        """Probability of an onset after `time`, s."""
+        return float(self.weights[self.points[:, 0] > time].sum())
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw points (count, 3) and amplitudes (count, 2)."""
         index = random.choice(len(self.weights), count, p=self.weights / self.weights.sum())
-        lattice, blur = self.lattice, np.sqrt(max(0.0, 1.0 - self.spacing**2 / 12.0))
-        mean = self.weights @ lattice.v
-        jitter = random.uniform(-0.5, 0.5, (count, lattice.box.dimensions)) @ lattice.cell.T
-        points = lattice.box.physical(mean + blur * (lattice.v[index] - mean) + jitter)
         theta, spread = self.amplitudes.mean[index], self.amplitudes.covariance[index]
         first, second = random.standard_normal((2, count))
         root = np.sqrt(spread[:, 0])
         slope = spread[:, 1] / root
         rest = np.sqrt(np.maximum(spread[:, 2] - slope**2, 0.0))
         draws = theta + np.stack([root * first, slope * first + rest * second], axis=1)
-        return points, draws
+        return self.blur(index, random), draws
+
+    def blur(self, index: NDArray[np.intp], random: np.random.Generator) -> Floats:
+        """Points (n, 3) in the cells of the points chosen."""
+        del random
+        return self.points[index]
+
+
+@dataclass(frozen=True, eq=False)
+class LatticePosterior(LawPosterior):
+    """A law's lattice with its weights.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    """
+
+    lattice: Lattice
+
+    @classmethod
+    def of(cls, lattice: Lattice, prior: Prior) -> LatticePosterior:
+        """Weigh a lattice's points by what its sums say."""
+        amplitudes, log_mass = lattice.posterior(prior)
+        total = log_sum(log_mass)
+        weights = np.exp(log_mass - total)
+        return cls(lattice.law, lattice.points, weights, amplitudes, total, lattice)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Mass, mean and covariance of each slice."""
+        return Moments.of(self.lattice, self.weights)
+
+    def spacing(self, column: int) -> float:
+        """Distance of points in standard deviations of the posterior."""
+        carrying = self.moments.carrying if column == 2 else np.sqrt(self.moments.effective)
+        return float(_GAUSS / carrying)
+
+    def blur(self, index: NDArray[np.intp], random: np.random.Generator) -> Floats:
+        """Points (n, 3) in the cells of the points chosen."""
+        lattice, slices, moments = self.lattice, self.lattice.slices, self.moments
+        which = index // len(lattice.shell)
+        root = lattice.spacing * np.linalg.cholesky(slices.covariance)[which]
+        jitter = np.einsum("nab,nb->na", root, random.uniform(-0.5, 0.5, (len(index), 2)))
+        # Drawn towards the mean as much as the cells widen it.
+        keep = np.sqrt(max(0.0, 1.0 - _GAUSS**2 / moments.effective / 12.0))
+        mean = moments.mean[which]
+        plane = mean + keep * (lattice.v[index, :2] - mean) + jitter
+        nodes = slices.nodes[which]
+        if len(slices.nodes) > 1:
+            nodes = nodes + slices.step * random.uniform(-0.5, 0.5, len(index))
+            for axis in (0, 1):
+                along = np.interp(nodes, slices.nodes, moments.mean[:, axis])
+                plane[:, axis] += along - mean[:, axis]
+        return lattice.box.physical(np.column_stack([plane, nodes])[:, : lattice.box.dimensions])

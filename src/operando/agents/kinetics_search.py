@@ -1,32 +1,25 @@
-"""Where the posterior of one law lies: a zoom, a climb to its mode, a lattice around it."""
+"""Where the posterior of one law lies: a zoom, a climb to its mode, lattices around it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operando.agents.kinetics_history import History
-from operando.agents.kinetics_lattice import LIVE, Box, Grid, Lattice, Moments, accumulate
-from operando.agents.kinetics_observation import Observation, integrate_amplitudes
+from operando.agents.kinetics_history import Bins, History
+from operando.agents.kinetics_lattice import LIVE, Box, Grid, Lattice, Slices, accumulate, stack
+from operando.agents.kinetics_moments import TAIL, Moments
+from operando.agents.kinetics_observation import Observation, Prior, log_sum
 from operando.physics.kinetic_laws import KineticLaw
 
 Floats = NDArray[np.float64]
-Target = Callable[[Floats], Floats]
-"""Log posterior density of points: (p, d) to (p,)."""
 
-_ROUNDS = 9
-_LATTICES = 9
-
-
-@dataclass(frozen=True)
-class Prior:
-    """Normal prior of the linear parameters."""
-
-    mean: tuple[float, float]
-    sd: tuple[float, float]
+_ROUNDS = 8  # of the zoom
+_MANY = 30  # steps of a climb from afar
+_FEW = 8  # steps of a climb that begins near the top
+_LATTICES = 10  # tries until one fits
+_DAMPING = np.array([0.0, 1.0, 10.0, 1e2, 1e3, 1e4])
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,101 +41,139 @@ class Task:
     observation: Observation
     prior: Prior
 
-    def log_density(self, v: Floats) -> Floats:
-        """Log posterior density at points (p, d), in v, without the evidence."""
+    def bins(self, t0: Floats, width: float) -> Bins:
+        """Merge the history as far as onsets (s) known to `width` (s) allow."""
+        return self.history.bins(float(t0.min()), float(t0.max()), width)
+
+    def log_density(self, nodes: Floats, plane: Floats) -> Floats:
+        """Log posterior density in v: points (j, q, 2) of slices (j,) to (j, q)."""
+        v = stack(self.box, nodes, plane)
         points = self.box.physical(v)
-        low, high = float(points[:, 0].min()), float(points[:, 0].max())
-        bins = self.history.bins(low, high, max(high - low, 0.01))
-        sums = accumulate(self.law, points, bins, self.observation)
-        value = integrate_amplitudes(sums, self.prior.mean, self.prior.sd).log_likelihood
-        return np.asarray(value - 0.5 * (v**2).sum(axis=1))
+        t0 = points[:, 0].reshape(plane.shape[:2])
+        width = float((t0.max(axis=1) - t0.min(axis=1)).max()) / 12.0
+        sums = accumulate(self.law, points, self.bins(t0, width), self.observation)
+        value = self.prior.integrate(sums).log_likelihood
+        return np.asarray((value - 0.5 * (v**2).sum(axis=1)).reshape(plane.shape[:2]))
+
+    def refill(self, lattice: Lattice) -> Lattice:
+        """Give the same points with sums made anew from the history."""
+        fresh = replace(lattice, sums=np.zeros_like(lattice.sums))
+        fresh.add(self.bins(fresh.points[:, 0], fresh.onset_width()), self.observation)
+        return fresh
+
+    def fill(self, slices: Slices, grid: Grid) -> tuple[Lattice, Moments]:
+        """Lattice over slices with all data, and what it says."""
+        lattice = self.refill(Lattice.over(self.law, self.box, slices, grid))
+        _, log_mass = lattice.posterior(self.prior)
+        return lattice, Moments.of(lattice, np.exp(log_mass - log_sum(log_mass)))
 
 
-def find(
-    task: Task,
-    grids: Mapping[int, Grid] = LIVE,
-    start: tuple[Floats, Floats] | None = None,
-) -> Lattice:
+def find(task: Task, grid: Grid = LIVE, start: Slices | None = None) -> Lattice:
     """Lattice that resolves and covers the posterior.
 
     Parameters
     ----------
     task : Task
-    grids : mapping
-        Grid for each number of dimensions.
-    start : tuple of ndarray, optional
-        Mean (d,) and covariance (d, d) in v to begin with; without them the mode is sought in
-        the whole prior.
+    grid : Grid
+    start : Slices, optional
+        Where to begin; without it the mode is sought in the whole prior.
 
     Returns
     -------
     Lattice
         Made finer than the grid where a posterior far from normal needs it.
     """
-    grid = grids[task.box.dimensions]
-    mean, covariance = start or climb(task.log_density, zoom(task.log_density, task.box.dimensions))
+    slices = start or seek(task)
+    wider = 1.0
     for round_ in range(_LATTICES):
-        lattice = Lattice.around(task.law, task.box, mean, covariance, grid)
-        t0 = lattice.points[:, 0]
-        low, high = float(t0.min()), float(t0.max())
-        bins = task.history.bins(low, high, (high - low) / (2.0 * grid.radius))
-        lattice.add(bins, task.observation)
-        _, log_mass = lattice.posterior(task.prior.mean, task.prior.sd)
-        moments = Moments.of(lattice, log_mass)
-        resolved, covered = moments.effective >= grid.effective, moments.outside < 1e-3
+        lattice, moments = task.fill(slices, grid)
+        resolved, covered = moments.resolves(grid), moments.covers()
         if resolved and covered:
             break
-        if not resolved and round_ >= 2:
-            grid = replace(grid, spacing=max(0.8 * grid.spacing, 0.3))
-        mean, covariance = moments.mean, moments.covariance * (1.0 if covered else 1.3)
+        if round_ >= 1 and not covered:
+            wider *= 1.25
+        if round_ >= 2 and moments.effective < grid.effective:
+            grid = replace(grid, spacing=max(0.8 * grid.spacing, 0.2))
+        slices = moments.slices
+        if moments.ends > TAIL or not moments.sliced(grid) or round_ == 0:
+            slices = climb(task, moments.at(moments.nodes(grid, wider)), _FEW)
+        else:
+            slices = Slices(slices.nodes, moments.mean, wider * moments.covariance)
     return lattice
 
 
-def zoom(target: Target, dimensions: int) -> Floats:
-    """Near the highest point: a grid over the prior, then ever smaller ones around the best."""
-    centre, half = np.zeros(dimensions), 2.4
-    axis = np.linspace(-1.0, 1.0, 25 if dimensions == 2 else 11)
+def seek(task: Task) -> Slices:
+    """Slices about the mode, from nothing but the prior."""
+    nodes = np.linspace(-3.5, 3.5, 15) if task.law.shape else np.zeros(1)
+    slices = climb(task, zoom(task, nodes))
+    for _ in range(8):
+        moments = _laplace(task, slices)
+        if len(nodes) == 1 or moments.carrying > 3.0:
+            break
+        top = slices.nodes[int(np.argmax(moments.mass))]
+        nodes = np.linspace(top - 1.5 * slices.step, top + 1.5 * slices.step, 11)
+        slices = climb(task, moments.at(nodes))
+    return slices
+
+
+def _laplace(task: Task, slices: Slices) -> Moments:
+    """Masses of slices as if each were normal."""
+    value = task.log_density(slices.nodes, slices.mean[:, None])[:, 0]
+    value = value + 0.5 * np.log(np.linalg.det(slices.covariance))
+    mass = np.exp(value - log_sum(value))
+    mass = np.maximum(mass, 2e-7)  # all of them tell where their neighbours lie
+    return Moments(slices, mass / mass.sum(), slices.mean, slices.covariance, 1.0, 0.0)
+
+
+def zoom(task: Task, nodes: Floats) -> Slices:
+    """Near the highest point of each slice: a grid over the prior, then ever smaller ones."""
+    centre, half = np.zeros((len(nodes), 1, 2)), 2.4
+    first, second = np.linspace(-1.0, 1.0, 21), np.linspace(-1.0, 1.0, 11)
     for _ in range(_ROUNDS):
-        grid = np.meshgrid(*[half * axis] * dimensions, indexing="ij")
-        points = centre + np.stack(grid, axis=-1).reshape(-1, dimensions)
-        centre = points[int(np.argmax(target(points)))]
+        plane = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
+        points = centre + half * plane
+        best = np.argmax(task.log_density(nodes, points), axis=1)
+        centre = np.take_along_axis(points, best[:, None, None], axis=1)
         half *= 0.4
-        axis = np.linspace(-1.0, 1.0, 7 if dimensions == 2 else 5)
-    return centre
+        first = second = np.linspace(-1.0, 1.0, 7)
+    return Slices(nodes, centre[:, 0], np.broadcast_to(1e-3 * np.eye(2), (len(nodes), 2, 2)))
 
 
-def climb(target: Target, centre: Floats) -> tuple[Floats, Floats]:
-    """Mode and the inverse curvature there, by Newton steps on finite differences."""
-    scale = np.full(len(centre), 0.01)
-    for _ in range(30):
-        value, gradient, hessian = _differences(target, centre, scale)
+def climb(task: Task, slices: Slices, rounds: int = _MANY) -> Slices:
+    """Mode of every slice and the inverse curvature there, by damped Newton steps together."""
+    centre, covariance = slices.mean.copy(), slices.covariance.copy()
+    for _ in range(rounds):
+        scale = np.clip(0.3 * np.sqrt(np.einsum("jaa->ja", covariance)), 1e-5, 0.2)
+        value, gradient, hessian = _differences(task, slices.nodes, centre, scale)
         size, axes = np.linalg.eigh(-hessian)
-        covariance = (axes / np.maximum(size, 0.5)) @ axes.T
-        step = covariance @ gradient
-        step /= max(1.0, float(np.abs(step).max()))
-        if gradient @ step < 1e-3:
+        size = np.maximum(size, 0.5)
+        covariance = (axes / size[:, None]) @ axes.transpose(0, 2, 1)
+        along = np.einsum("jab,ja->jb", axes, gradient)
+        if ((along**2 / size).sum(axis=1) < 1e-2).all():
             break
-        tries = centre + np.array([1.0, 0.5, 0.2, 0.05, 0.01])[:, None] * step
-        values = target(tries)
-        if values.max() <= value:
+        damped = along[:, None] / (size[:, None] + _DAMPING[:, None])
+        steps = damped @ axes.transpose(0, 2, 1)
+        steps /= np.maximum(1.0, np.linalg.norm(steps, axis=2, keepdims=True))
+        values = task.log_density(slices.nodes, centre[:, None] + steps)
+        best = np.argmax(values, axis=1)
+        gain = np.take_along_axis(values, best[:, None], axis=1)[:, 0] - value
+        move = np.take_along_axis(steps, best[:, None, None], axis=1)[:, 0]
+        centre = centre + np.where(gain > 0.0, 1.0, 0.0)[:, None] * move
+        if gain.max() < 1e-3:
             break
-        centre = tries[int(np.argmax(values))]
-        scale = np.clip(0.3 * np.sqrt(np.diag(covariance)), 1e-5, 0.2)
-    return centre, covariance
+    return Slices(slices.nodes, centre, covariance)
 
 
-def _differences(target: Target, centre: Floats, scale: Floats) -> tuple[float, Floats, Floats]:
-    """Value, gradient and Hessian from one batch of points around `centre`."""
-    d = len(centre)
-    steps = np.diag(scale)
-    pairs = [(i, j) for i in range(d) for j in range(i)]
-    points = [np.zeros((1, d)), steps, -steps]
-    points += [
-        np.stack([a * steps[i] + b * steps[j] for a in (1, -1) for b in (1, -1)]) for i, j in pairs
-    ]
-    value = target(centre + np.concatenate(points))
-    up, down = value[1 : d + 1], value[d + 1 : 2 * d + 1]
-    hessian = np.diag((up - 2.0 * value[0] + down) / scale**2)
-    for (i, j), (a, b, c, e) in zip(pairs, value[2 * d + 1 :].reshape(-1, 4), strict=True):
-        hessian[i, j] = hessian[j, i] = (a - b - c + e) / (4.0 * scale[i] * scale[j])
-    return float(value[0]), (up - down) / (2.0 * scale), hessian
+def _differences(
+    task: Task, nodes: Floats, centre: Floats, scale: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Value (j,), gradient (j, 2) and Hessian (j, 2, 2) from one batch of nine points a slice."""
+    signs = np.array([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)], dtype=np.float64)
+    f = task.log_density(nodes, centre[:, None] + signs * scale[:, None]).reshape(-1, 3, 3)
+    middle = f[:, 1, 1]
+    gradient = np.stack([f[:, 2, 1] - f[:, 0, 1], f[:, 1, 2] - f[:, 1, 0]], axis=1) / (2.0 * scale)
+    both = (f[:, 2, 2] - f[:, 2, 0] - f[:, 0, 2] + f[:, 0, 0]) / (4.0 * scale.prod(axis=1))
+    one = (f[:, 2, 1] - 2.0 * middle + f[:, 0, 1]) / scale[:, 0] ** 2
+    two = (f[:, 1, 2] - 2.0 * middle + f[:, 1, 0]) / scale[:, 1] ** 2
+    hessian = np.stack([one, both, both, two], axis=1).reshape(-1, 2, 2)
+    return middle, gradient, hessian

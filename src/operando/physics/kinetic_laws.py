@@ -53,6 +53,9 @@ class KineticLaw:
     curve, curve_integral : callable
         α(x, shape) and its integral from 0, for x >= 0 (float64 arrays that broadcast). Use
         :meth:`extent` and :meth:`integral`, which also take what lies before the onset.
+    slow_integral : bool
+        True when three values of α cost less than two of the integral; the engine then averages
+        frames well after the onset by Gauss-Legendre quadrature.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class KineticLaw:
     shape: ShapeParameter | None
     curve: Curve
     curve_integral: Curve
+    slow_integral: bool = False
 
     def extent(self, x: ArrayLike, shape: ArrayLike = 1.0) -> Floats:
         """Share converted at reduced time `x` (any shape); 0 up to the onset."""
@@ -209,6 +213,7 @@ _ALL = (
         _EXPONENT,
         _avrami,
         _avrami_integral,
+        slow_integral=True,
     ),
     KineticLaw(
         "avrami_2",
@@ -225,6 +230,7 @@ _ALL = (
         None,
         _avrami_3,
         _avrami_3_integral,
+        slow_integral=True,
     ),
     KineticLaw(
         "jander",

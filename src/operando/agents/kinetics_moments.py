@@ -1,0 +1,110 @@
+"""What weights on a lattice say about each slice, and whether the lattice still does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operando.agents.kinetics_lattice import Grid, Lattice, Slices
+
+Floats = NDArray[np.float64]
+
+TAIL = 3e-4
+"""Posterior mass allowed at the edge of a lattice."""
+
+_REACH = 3.9  # v of a shape parameter beyond which its prior holds nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Moments of each slice, and the lattice's figures of merit.
+
+    Parameters
+    ----------
+    mass : ndarray of float64, (j,)
+        Posterior probability of each slice.
+    mean : ndarray of float64, (j, 2)
+    covariance : ndarray of float64, (j, 2, 2)
+    effective : float
+        Points that carry a slice, on the average over slices by their mass.
+    outside : float
+        Mass at the edges of the slices' lattices.
+    """
+
+    slices: Slices
+    mass: Floats
+    mean: Floats
+    covariance: Floats
+    effective: float
+    outside: float
+
+    @classmethod
+    def of(cls, lattice: Lattice, weights: Floats) -> Moments:
+        """Weigh points by `weights` (j q,), which sum to 1."""
+        slices = lattice.slices
+        count = len(slices.nodes)
+        by_slice = weights.reshape(count, -1)
+        mass = by_slice.sum(axis=1)
+        held = by_slice / np.maximum(mass, 1e-300)[:, None]
+        plane = lattice.v[:, :2].reshape(count, -1, 2)
+        mean = np.einsum("jq,jqa->ja", held, plane)
+        apart = plane - mean[:, None]
+        covariance = np.einsum("jq,jqa,jqb->jab", held, apart, apart)
+        points = 1.0 / np.maximum((held**2).sum(axis=1), 1e-300)
+        # A few points cannot tell a width below their distance.
+        few = (points < 6.0)[:, None, None]
+        covariance = covariance + few * lattice.spacing**2 * slices.covariance / 6.0
+        empty = mass < 1e-9
+        mean[empty], covariance[empty] = slices.mean[empty], slices.covariance[empty]
+        outside = float(by_slice[:, lattice.shell].sum())
+        return cls(slices, mass, mean, covariance, float(mass @ points), outside)
+
+    @property
+    def carrying(self) -> float:
+        """Slices that carry the posterior."""
+        return 1.0 / float((self.mass**2).sum())
+
+    @property
+    def ends(self) -> float:
+        """Mass in the outermost slices, where the prior still holds something."""
+        if len(self.mass) == 1:
+            return 0.0
+        nodes = self.slices.nodes
+        low = self.mass[0] if nodes[0] > -_REACH else 0.0
+        return float(low + (self.mass[-1] if nodes[-1] < _REACH else 0.0))
+
+    def sliced(self, grid: Grid) -> bool:
+        """Whether enough slices carry the posterior."""
+        return len(self.mass) == 1 or self.carrying >= grid.slices
+
+    def resolves(self, grid: Grid) -> bool:
+        """Whether enough points and slices carry the posterior."""
+        return self.effective >= grid.effective and self.sliced(grid)
+
+    def covers(self) -> bool:
+        """Whether next to nothing of the posterior lies at the lattice's edges."""
+        return self.outside < TAIL and self.ends < TAIL
+
+    def nodes(self, grid: Grid, wider: float = 1.0) -> Floats:
+        """Where slices should lie, from where the mass does."""
+        old = self.slices.nodes
+        if len(old) == 1:
+            return old
+        mean = float(self.mass @ old)
+        sd = float(np.sqrt(self.mass @ (old - mean) ** 2 + (self.slices.step / 4.0) ** 2))
+        step = grid.step * sd
+        low = max(mean - 4.5 * wider * sd, -_REACH - step)
+        high = min(mean + 4.5 * wider * sd, _REACH + step)
+        return np.linspace(low, high, max(5, int(np.ceil((high - low) / step)) + 1))
+
+    def at(self, nodes: Floats) -> Slices:
+        """Centres and covariances of slices at other nodes, from those that hold mass."""
+        good = self.mass > 1e-7
+        known, mean, covariance = self.slices.nodes[good], self.mean[good], self.covariance[good]
+        root = np.linalg.cholesky(covariance)
+        table = np.concatenate([mean, root.reshape(-1, 4)], axis=1)
+        found = np.stack([np.interp(nodes, known, column) for column in table.T], axis=1)
+        root = found[:, 2:].reshape(-1, 2, 2)
+        return Slices(nodes, found[:, :2], root @ root.transpose(0, 2, 1))
