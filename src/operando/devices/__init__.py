@@ -1,7 +1,10 @@
 """Ophyd devices, found by role."""
 
 from operando.devices.fly import FlyLine, SerpentineFlyer
+from operando.devices.frame_train import FrameTrain
+from operando.devices.gas_cell import GasCell
 from operando.devices.ion_chamber import IonChamber
+from operando.devices.loading_station import LoadingStation, simulated_loading_station
 from operando.devices.pilatus import Pilatus100K
 from operando.devices.potentiostat import Potentiostat
 from operando.devices.shutter import Shutter
@@ -12,13 +15,17 @@ from operando.devices.xafs_station import BatteryStation, simulated_battery_stat
 __all__ = [
     "BatteryStation",
     "FlyLine",
+    "FrameTrain",
+    "GasCell",
     "IonChamber",
     "KBStage",
+    "LoadingStation",
     "Pilatus100K",
     "Potentiostat",
     "SerpentineFlyer",
     "Shutter",
     "Station",
     "simulated_battery_station",
+    "simulated_loading_station",
     "simulated_mapping_station",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,37 @@ class BeamState:
     flux_factor: float
 
 
+class SeenBeam(Protocol):
+    """What a detector and its ion chamber ask of the beam before them."""
+
+    def mask(self) -> NDArray[np.int64]:
+        """Flat indices of the detector's bad pixels."""
+        ...
+
+    def position(self) -> tuple[float, float]:
+        """Where the beam is on the sample: x and y, um."""
+        ...
+
+    def now(self) -> BeamState:
+        """Return the beam as it is now: what an exposure that begins will see."""
+        ...
+
+    def frames(
+        self,
+        x_um: NDArray[np.float64],
+        y_um: NDArray[np.float64],
+        exposure_s: float,
+        threshold_ev: float,
+        state: BeamState,
+    ) -> NDArray[np.int32]:
+        """Expose the detector: counts, (n, rows, columns)."""
+        ...
+
+    def i0_counts(self, exposure_s: float, n: int, state: BeamState) -> NDArray[np.float64]:
+        """Count the beam behind the shutter, (n,)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Beam:
     """The beam on the sample.
@@ -47,6 +78,14 @@ class Beam:
     source: FrameSource
     stage: KBStage
     shutter: Shutter
+
+    def mask(self) -> NDArray[np.int64]:
+        """Return the flat indices of the detector's bad pixels."""
+        return self.source.mask()
+
+    def position(self) -> tuple[float, float]:
+        """Return where the beam is on the sample: x and y, um."""
+        return float(self.stage.x.position), float(self.stage.y.position)
 
     def now(self) -> BeamState:
         """Return the beam as it is now: what an exposure that begins will see."""

@@ -14,7 +14,7 @@ from operando.devices.soft import done
 from operando.devices.timed import Timed
 
 if TYPE_CHECKING:
-    from operando.devices.beam import Beam, BeamState
+    from operando.devices.beam import BeamState, SeenBeam
     from operando.devices.pilatus import Pilatus100K
     from operando.simulations.clock import Clock
 
@@ -30,7 +30,7 @@ class IonChamber(Device):  # type: ignore[misc]
     ----------
     *args, **kwargs
         What ophyd's devices take.
-    beam : Beam
+    beam : SeenBeam
         What is counted.
     gate : Pilatus100K
         The detector that gates the counter.
@@ -39,7 +39,7 @@ class IonChamber(Device):  # type: ignore[misc]
     """
 
     def __init__(
-        self, *args: Any, beam: Beam, gate: Pilatus100K, clock: Clock, **kwargs: Any
+        self, *args: Any, beam: SeenBeam, gate: Pilatus100K, clock: Clock, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self._beam = beam

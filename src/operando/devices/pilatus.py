@@ -21,7 +21,7 @@ from operando.devices.timed import Timed
 from operando.errors import DeviceError, LimitError
 
 if TYPE_CHECKING:
-    from operando.devices.beam import Beam, BeamState
+    from operando.devices.beam import BeamState, SeenBeam
     from operando.physics.geometry import DetectorGeometry
     from operando.simulations.clock import Clock
 
@@ -65,7 +65,7 @@ class Pilatus100K(Device):  # type: ignore[misc]
     ----------
     *args, **kwargs
         What ophyd's devices take.
-    beam : Beam
+    beam : SeenBeam
         What the detector sees.
     clock : Clock
         The station's clock.
@@ -99,7 +99,7 @@ class Pilatus100K(Device):  # type: ignore[misc]
     def __init__(
         self,
         *args: Any,
-        beam: Beam,
+        beam: SeenBeam,
         clock: Clock,
         data_dir: Path,
         geometry: DetectorGeometry,
@@ -117,7 +117,7 @@ class Pilatus100K(Device):  # type: ignore[misc]
             (self.pixel_size, float(geometry.pixel_size)),
             (self.poni, [float(number) for number in geometry.poni()]),
             (self.energy, float(energy_kev)),
-            (self.mask, np.asarray(beam.source.mask(), dtype=np.int64).tolist()),
+            (self.mask, np.asarray(beam.mask(), dtype=np.int64).tolist()),
         ):
             signal.put(value, force=True)
         self._listeners: list[Callable[[float, int, BeamState], None]] = []
@@ -129,7 +129,7 @@ class Pilatus100K(Device):  # type: ignore[misc]
         self._lock = threading.RLock()
 
     @property
-    def beam(self) -> Beam:
+    def beam(self) -> SeenBeam:
         """What the detector sees."""
         return self._beam
 
@@ -197,7 +197,7 @@ class Pilatus100K(Device):  # type: ignore[misc]
             Finished when the frame is in the file.
         """
         status = DeviceStatus(self)
-        x, y = (np.array([axis.position]) for axis in (self._beam.stage.x, self._beam.stage.y))
+        x, y = (np.array([place]) for place in self._beam.position())
         state = self._beam.now()
 
         def finish() -> None:

@@ -4,6 +4,7 @@ from operando.plans.adaptive import map_adaptive
 from operando.plans.battery import soc_stepped
 from operando.plans.decisions import Decision, DecisionRecorder
 from operando.plans.grid import MapGrid
+from operando.plans.kinetics import WatchSettings, measure_ends, watch_kinetics
 from operando.plans.mapping import map_fly, map_raster
 from operando.plans.progress import Progress, lineage
 from operando.plans.soc_adaptive import soc_adaptive
@@ -19,6 +20,7 @@ __all__ = [
     "MapGrid",
     "Progress",
     "StageTime",
+    "WatchSettings",
     "completed_steps",
     "fly_lines",
     "lineage",
@@ -26,10 +28,12 @@ __all__ = [
     "map_fly",
     "map_raster",
     "map_two_pass",
+    "measure_ends",
     "measure_point",
     "soc_adaptive",
     "soc_stepped",
     "stage_time",
+    "watch_kinetics",
     "with_beam",
     "xafs_step",
 ]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from ophyd.status import Status
+from operando.plans.row_recorder import RowRecorder
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,6 @@ _UNITS = {
     "rest_slope": "V/s",
     "think_time": "s",
 }
-_DTYPES = {"int": ("integer", "<i8"), "float": ("number", "<f8"), "str": ("string", "<U200")}
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ class SocDecision:
     id: str = ""
 
 
-class SocRecorder:
+class SocRecorder(RowRecorder):
     """A device that is set to a step; its event in every stream tells what belongs together.
 
     Parameters
@@ -119,67 +116,5 @@ class SocRecorder:
     3.766
     """
 
-    parent = None
-
     def __init__(self, name: str = "soc_step", row: SocStep | SocDecision | None = None) -> None:
-        self._name = name
-        self._step: SocStep | SocDecision = row or SocStep(-1, 0.0)
-        self._timestamp = time.time()
-
-    @property
-    def name(self) -> str:
-        """Prefix of the keys."""
-        return self._name
-
-    def check_value(self, value: SocStep | SocDecision) -> None:
-        """Any step can be recorded."""
-
-    def set(self, value: SocStep | SocDecision) -> Status:
-        """Take a step.
-
-        Parameters
-        ----------
-        value : SocStep or SocDecision
-            What is known about it.
-
-        Returns
-        -------
-        Status
-            Already finished.
-        """
-        self._step, self._timestamp = value, time.time()
-        status = Status()
-        status.set_finished()
-        return status
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Read the step."""
-        return {
-            f"{self._name}_{item.name}": {
-                "value": getattr(self._step, item.name),
-                "timestamp": self._timestamp,
-            }
-            for item in fields(self._step)
-        }
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """Describe the keys of a step."""
-        described: dict[str, dict[str, Any]] = {}
-        for item in fields(self._step):
-            dtype, dtype_numpy = _DTYPES[str(item.type)]
-            described[f"{self._name}_{item.name}"] = {
-                "source": "plan",
-                "dtype": dtype,
-                "dtype_numpy": dtype_numpy,
-                "shape": [],
-                **({"units": _UNITS[item.name]} if item.name in _UNITS else {}),
-            }
-        return described
-
-    def read_configuration(self) -> dict[str, dict[str, Any]]:
-        """Nothing to configure."""
-        return {}
-
-    def describe_configuration(self) -> dict[str, dict[str, Any]]:
-        """Nothing to configure."""
-        return {}
+        super().__init__(name, row or SocStep(-1, 0.0), _UNITS)

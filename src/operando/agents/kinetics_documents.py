@@ -1,0 +1,157 @@
+"""From documents of a gas-loading run to patterns with their times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operando.agents.frames import FrameReader
+from operando.agents.kinetics_areas import PatternSum
+from operando.agents.patterns import PowderPatterns
+from operando.agents.reduction import Reducer, ReductionConfig
+
+Floats = NDArray[np.float64]
+
+#: Streams of the end states, and of the record between them.
+ENDS: Final = ("empty", "loaded")
+RECORD: Final = "primary"
+#: Data keys of a frame's times and of the monitor, and of the valve's opening.
+START, STOP, MONITOR, OPENED = "frame_start", "frame_stop", "i0", "gas_opened_at"
+
+
+@dataclass(frozen=True, eq=False)
+class TimedPatterns:
+    """Frames of the record.
+
+    Parameters
+    ----------
+    start, stop : ndarray of float64, (n,)
+        Begin and end of each exposure, seconds of the station's clock.
+    dose : ndarray of float64, (n,)
+        Counts of the monitor.
+    patterns : PowderPatterns
+        n of them.
+    """
+
+    start: Floats
+    stop: Floats
+    dose: Floats
+    patterns: PowderPatterns
+
+
+@dataclass
+class _Stream:
+    """What one descriptor says, and the halves of its frames that still wait for each other."""
+
+    name: str
+    reducer: Reducer
+    times: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    frames: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class KineticsDocuments:
+    """Pair frames with their times by sequence number and reduce them, in their order.
+
+    Attributes
+    ----------
+    ends : dict of str to PatternSum
+        What the streams ``empty`` and ``loaded`` showed, of this run or one before it. A run
+        with either stream begins its own.
+    fresh : list of TimedPatterns
+        Frames of the record that nobody has taken yet.
+    opened_at : float or None
+        When the valve opened in this run, seconds of the station's clock.
+    run : str
+        Uid of the run that is being read.
+    """
+
+    def __init__(self) -> None:
+        self.ends: dict[str, PatternSum] = {}
+        self.fresh: list[TimedPatterns] = []
+        self.opened_at: float | None = None
+        self.run = ""
+        self._streams: dict[str, _Stream] = {}
+        self._gas: set[str] = set()
+        self._renewed: set[str] = set()
+        self._reducers: dict[ReductionConfig, Reducer] = {}
+        self._reader = FrameReader()
+
+    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Read one document; names that do not concern kinetics are passed over."""
+        if (read := getattr(self, f"_{name}", None)) is not None:
+            read(doc)
+
+    def _start(self, doc: Mapping[str, Any]) -> None:
+        self.run = str(doc.get("uid", ""))
+        self.fresh.clear()
+        self.opened_at = None
+        for kept in (self._streams, self._gas, self._renewed):
+            kept.clear()
+        self._reader.close()
+        self._reader = FrameReader()
+
+    def _stop(self, doc: Mapping[str, Any]) -> None:
+        self._reader.close()
+
+    def _descriptor(self, doc: Mapping[str, Any]) -> None:
+        keys = doc["data_keys"]
+        if OPENED in keys:
+            self._gas.add(doc["uid"])
+        if doc.get("name") in (*ENDS, RECORD) and {START, STOP, MONITOR} <= set(keys):
+            config = ReductionConfig.from_descriptor(doc)
+            if config not in self._reducers:
+                self._reducers[config] = Reducer(config)
+            self._streams[doc["uid"]] = _Stream(doc["name"], self._reducers[config])
+
+    def _event(self, doc: Mapping[str, Any]) -> None:
+        page = {key: [value] for key, value in doc["data"].items()}
+        self._event_page({**doc, "seq_num": [doc["seq_num"]], "data": page})
+
+    def _event_page(self, doc: Mapping[str, Any]) -> None:
+        data = doc["data"]
+        if doc["descriptor"] in self._gas and data[OPENED][-1] > 0:
+            self.opened_at = float(data[OPENED][-1])
+        if (stream := self._streams.get(doc["descriptor"])) is not None:
+            rows = zip(doc["seq_num"], data[START], data[STOP], data[MONITOR], strict=True)
+            for number, start, stop, dose in rows:
+                stream.times[int(number)] = (float(start), float(stop), float(dose))
+            self._take(stream)
+
+    def _stream_resource(self, doc: Mapping[str, Any]) -> None:
+        self._reader.stream_resource(doc)
+
+    def _stream_datum(self, doc: Mapping[str, Any]) -> None:
+        if (stream := self._streams.get(doc["descriptor"])) is not None:
+            stream.frames.append(doc)
+            stream.frames.sort(key=lambda datum: int(datum["seq_nums"]["start"]))
+            self._take(stream)
+
+    def _take(self, stream: _Stream) -> None:
+        """Reduce the frames whose times are known, in their order."""
+        while stream.frames:
+            datum = stream.frames[0]
+            numbers = range(datum["seq_nums"]["start"], datum["seq_nums"]["stop"])
+            if not all(number in stream.times for number in numbers):
+                return
+            del stream.frames[0]
+            rows = np.array([stream.times.pop(number) for number in numbers])
+            self._put(stream, rows, stream.reducer.stream(self._reader.read(datum)))
+
+    def _put(self, stream: _Stream, rows: Floats, patterns: PowderPatterns) -> None:
+        lit = rows[:, 2] > 0  # a frame behind a closed shutter says nothing
+        if not lit.all():
+            rows, patterns = rows[lit], patterns[lit]
+        if not len(rows):
+            return
+        if stream.name == RECORD:
+            self.fresh.append(TimedPatterns(rows[:, 0], rows[:, 1], rows[:, 2], patterns))
+            return
+        more = PatternSum.of(patterns, rows[:, 2])
+        if stream.name in self._renewed:
+            more = self.ends[stream.name] + more
+        self._renewed.add(stream.name)
+        self.ends[stream.name] = more

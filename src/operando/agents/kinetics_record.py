@@ -1,0 +1,200 @@
+"""One record of a loading: its frames, the posterior after each of them, and the time it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operando.agents.kinetics_areas import AreaWeights
+from operando.agents.kinetics_documents import TimedPatterns
+from operando.agents.kinetics_engine import KineticsEngine
+from operando.agents.kinetics_settings import KineticsAgentConfig
+from operando.agents.kinetics_summary import KineticsSummary
+from operando.agents.patterns import PowderPatterns
+from operando.errors import AgentError
+
+Floats = NDArray[np.float64]
+
+#: Frames that come faster are taken in together: the answer need not be quicker, s.
+BATCH_S = 0.03
+
+
+@dataclass(frozen=True)
+class Update:
+    """What was known after a frame, or after a few that came together.
+
+    Parameters
+    ----------
+    summary : KineticsSummary
+    time : float
+        End of the last frame, s on the record's clock.
+    seconds : float
+        Time that taking it in and answering took, real seconds.
+    """
+
+    summary: KineticsSummary
+    time: float
+    seconds: float
+
+
+class KineticsRecord:
+    """Frames of one record, taken in one by one or, when they come fast, by about 30 ms.
+
+    How frames are put together depends on their times and on when somebody asks, never on how
+    they were packed into documents: a replay that asks at the same places has the same answers.
+
+    Parameters
+    ----------
+    weights : AreaWeights
+    config : KineticsAgentConfig
+
+    Attributes
+    ----------
+    updates : list of Update
+    valve_time : float or None
+        When the valve opened, s on the record's clock, which begins with the first frame.
+    """
+
+    def __init__(self, weights: AreaWeights, config: KineticsAgentConfig) -> None:
+        self.weights, self.config = weights, config
+        self.updates: list[Update] = []
+        self.valve_time: float | None = None
+        self.origin: float | None = None
+        self._engine = KineticsEngine(config.kinetics, weights.noise)
+        self._waiting_for_valve = False
+        self._parts: list[TimedPatterns] = []
+        self._areas: list[Floats] = []
+        self._batches: list[int] = []
+        self._taken = 0
+
+    @property
+    def engine(self) -> KineticsEngine:
+        """The engine, for figures."""
+        return self._engine
+
+    def put(self, frames: TimedPatterns) -> None:
+        """Add frames of the record; whole batches are taken in."""
+        if self.origin is None:
+            self.origin = float(frames.start[0])
+        self._parts.append(frames)
+        self._areas.append(self.weights.areas(frames.patterns, frames.dose))
+        start, stop = self.frames()[:2]
+        while self._taken < len(start):
+            long_enough = np.flatnonzero(stop[self._taken :] - start[self._taken] >= BATCH_S)
+            if not long_enough.size:
+                return
+            self._take(self._taken + int(long_enough[0]) + 1)
+
+    def open_valve(self, opened_at: float) -> None:
+        """Take note of when the valve opened, seconds of the station's clock."""
+        if self.origin is None:
+            raise AgentError("the valve opened before the first frame: there is no record of it")
+        ts = opened_at - self.origin
+        if ts != self.valve_time:
+            self.valve_time = ts
+            self._waiting_for_valve = self.config.use_valve
+
+    def settle(self) -> Update:
+        """Take in what waits and give the last update.
+
+        Raises
+        ------
+        AgentError
+            If there is no frame.
+        """
+        count = sum(len(one.start) for one in self._parts)
+        if self._taken < count:
+            self._take(count)
+        if not self.updates:
+            raise AgentError("the record has no frame yet")
+        return self.updates[-1]
+
+    def _take(self, stop: int) -> None:
+        began = time.perf_counter()
+        begin, end, dose, areas = self.frames()
+        ready = slice(self._taken, stop)
+        if self._waiting_for_valve and self.valve_time is not None and end[stop - 1] > (
+            self.valve_time
+        ):
+            self._begin_again(ready.start)
+        self._engine.add(begin[ready], end[ready], areas[ready], dose[ready])
+        self._batches.append(stop - self._taken)
+        self._taken = stop
+        summary = self._engine.summary(self.valve_time)
+        spent = time.perf_counter() - began
+        self.updates.append(Update(summary, float(end[stop - 1]), spent))
+
+    def _begin_again(self, count: int) -> None:
+        """Have a new engine that knows when the valve opened read the frames so far."""
+        kinetics = replace(self.config.kinetics, valve_time=self.valve_time, valve_prior=True)
+        self._engine = KineticsEngine(kinetics, self.weights.noise)
+        self._waiting_for_valve = False
+        begin, end, dose, areas = (column[:count] for column in self.frames())
+        self._engine.add(begin, end, areas, dose)
+
+    def frames(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Give all frames that there are.
+
+        Returns
+        -------
+        start, stop : ndarray of float64, (n,)
+            s on the record's clock.
+        dose : ndarray of float64, (n,)
+            Counts of the monitor.
+        areas : ndarray of float64, (n, 2)
+            Of the empty and the loaded crystal, 1 in the end states.
+        """
+        if self.origin is None:
+            return np.empty(0), np.empty(0), np.empty(0), np.empty((0, 2))
+        start, stop, dose = (
+            np.concatenate([getattr(one, key) for one in self._parts])
+            for key in ("start", "stop", "dose")
+        )
+        return start - self.origin, stop - self.origin, dose, np.concatenate(self._areas)
+
+    def patterns(self) -> NDArray[np.float32]:
+        """Give the intensities of all frames, (n, b)."""
+        return np.concatenate([one.patterns.intensity for one in self._parts])
+
+    def arrays(self) -> dict[str, Any]:
+        """Give frames and how they were taken in, for a checkpoint."""
+        if self.origin is None:
+            return {}
+        opened = np.nan if self.valve_time is None else self.valve_time + self.origin
+        patterns = self._parts[0].patterns
+        return {
+            "record:times": np.stack(
+                [
+                    np.concatenate([getattr(one, key) for one in self._parts])
+                    for key in ("start", "stop", "dose")
+                ]
+            ),
+            "record:intensity": self.patterns(),
+            "record:sigma": np.concatenate([one.patterns.sigma for one in self._parts]),
+            "record:axis": patterns.two_theta,
+            "record:about": np.array([patterns.wavelength, opened]),
+            "record:batches": np.array(self._batches),
+        }
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Take in the frames of `arrays` as they were taken in before."""
+        wavelength, opened = (float(value) for value in arrays["record:about"])
+        patterns = PowderPatterns(
+            arrays["record:axis"],
+            wavelength,
+            arrays["record:intensity"],
+            arrays["record:sigma"],
+        )
+        start, stop, dose = arrays["record:times"]
+        self.origin = float(start[0])
+        self._parts = [TimedPatterns(start, stop, dose, patterns)]
+        self._areas = [self.weights.areas(patterns, dose)]
+        if np.isfinite(opened):
+            self.open_valve(opened)
+        for count in arrays["record:batches"]:
+            self._take(self._taken + int(count))

@@ -1,0 +1,262 @@
+"""Frames one after the other without a gap, handed out in portions while they come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ophyd import Device
+from ophyd.status import Status, StatusBase
+
+from operando.devices.frame_series import StreamAsset
+from operando.devices.pilatus import READOUT_S
+from operando.devices.soft import done
+from operando.devices.timed import Timed
+from operando.devices.timed_beam import TimedState
+from operando.errors import BadInput, DeviceError
+
+if TYPE_CHECKING:
+    from operando.devices.ion_chamber import IonChamber
+    from operando.devices.pilatus import Pilatus100K
+    from operando.devices.timed_beam import TimedBeam
+    from operando.simulations.clock import Clock
+
+
+class FrameTrain(Device):  # type: ignore[misc]
+    """A detector that runs by itself, every exposure + readout, from the first portion on.
+
+    A portion is prepared, kicked off, completed and collected: its frames are the next ones of
+    the train. Whoever asks late gets frames that are already there, as from a detector's buffer,
+    so that neither a plan nor an agent that thinks makes a gap. Another exposure, a pause or
+    ``fresh`` begin a new train at once.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        What ophyd's devices take.
+    detector : Pilatus100K
+        What takes the frames; it must be staged.
+    beam : TimedBeam
+        What the detector sees, by time.
+    monitor : IonChamber
+        What counts the beam.
+    clock : Clock
+        The station's clock.
+
+    Notes
+    -----
+    Collecting gives one event page a portion, with ``_start`` and ``_stop`` of each exposure
+    (seconds of the station's clock), the monitor's counts, and one StreamDatum.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        detector: Pilatus100K,
+        beam: TimedBeam,
+        monitor: IonChamber,
+        clock: Clock,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._detector, self._beam, self._monitor, self._clock = detector, beam, monitor, clock
+        self._num = 0
+        self._next: float | None = None
+        self._status: Status | None = None
+        self._timed: Timed | None = None
+        self._page: dict[str, Any] | None = None
+        self._released: dict[str, Any] | None = None
+        self._lock = threading.RLock()
+
+    def stage(self) -> list[Any]:
+        """Begin a new train with the first portion."""
+        self._next = None
+        return list(super().stage())
+
+    def check_value(self, value: Mapping[str, float]) -> None:
+        """Refuse a portion that cannot be taken.
+
+        Parameters
+        ----------
+        value : mapping
+            As for `prepare`.
+
+        Raises
+        ------
+        BadInput
+            If there is no frame in it.
+        LimitError
+            If the exposure is outside the detector's range.
+        """
+        if int(value["num"]) < 1:
+            raise BadInput(f"a portion needs at least one frame, not {value['num']}")
+        self._detector.exposure.check_value(float(value["exposure"]))
+
+    def prepare(self, value: Mapping[str, float]) -> StatusBase:
+        """Say what the next portion is.
+
+        Parameters
+        ----------
+        value : mapping
+            ``exposure`` (s), ``num`` (frames) and, if a new train is to begin, ``fresh``.
+
+        Returns
+        -------
+        StatusBase
+            Already finished.
+
+        Raises
+        ------
+        BadInput, LimitError
+            What `check_value` refuses.
+        DeviceError
+            If a portion is being taken.
+        """
+        if self._status is not None:
+            raise DeviceError(f"{self.name} is taking frames: wait for them or stop it first")
+        self.check_value(value)
+        exposure = float(value["exposure"])
+        if value.get("fresh") or exposure != float(self._detector.exposure.get()):
+            self._next = None
+        self._detector.exposure.put(exposure)
+        self._detector.discard()
+        self._page = self._released = None
+        self._num = int(value["num"])
+        return done()
+
+    def kickoff(self) -> StatusBase:
+        """Begin to wait for the portion.
+
+        Returns
+        -------
+        StatusBase
+            Finished at once; `complete` has the one that waits for the frames.
+
+        Raises
+        ------
+        DeviceError
+            If no portion was prepared.
+        """
+        if self._num < 1:
+            raise DeviceError(f"{self.name} was kicked off without a portion: prepare it first")
+        num, self._num = self._num, 0
+        exposure = float(self._detector.exposure.get())
+        now = self._clock.now()
+        first = now if self._next is None else self._next
+        starts = first + (exposure + READOUT_S) * np.arange(num)
+        # Not a DeviceStatus: that would, when it fails, stop the device some time later.
+        status = self._status = Status(self)
+
+        def finish() -> None:
+            with self._lock:
+                if self._status is status:
+                    self._end(self._take(starts, exposure))
+
+        self._waiting = status
+        ready = float(starts[-1]) + exposure + READOUT_S
+        timed = Timed(self._clock, max(ready - now, 0.0), finish)
+        with self._lock:
+            self._timed = timed if self._status is status else None
+        return done()
+
+    def _take(self, starts: NDArray[np.float64], exposure: float) -> Exception | None:
+        try:
+            now = self._beam.now()
+            state = TimedState(now.size, now.flux_factor, starts)
+            still = np.zeros(starts.size)
+            self._detector.take(still, still, state)
+        except Exception as error:
+            return error
+        stops = starts + exposure
+        self._next = float(stops[-1]) + READOUT_S
+        data = {
+            f"{self.name}_start": starts.tolist(),
+            f"{self.name}_stop": stops.tolist(),
+            self._monitor.name: self._monitor.counts.tolist(),
+        }
+        times = stops.tolist()
+        self._page = {"time": times, "data": data, "timestamps": dict.fromkeys(data, times)}
+        return None
+
+    def complete(self) -> StatusBase:
+        """Wait for the portion.
+
+        Returns
+        -------
+        StatusBase
+            Finished when its frames are in the file.
+
+        Raises
+        ------
+        DeviceError
+            If no portion was kicked off.
+        """
+        if (status := getattr(self, "_waiting", None)) is None:
+            raise DeviceError(f"{self.name} has nothing to complete: kick a portion off first")
+        return status
+
+    def stop(self, *, success: bool = False) -> None:
+        """Give up the portion and the train.
+
+        Parameters
+        ----------
+        success : bool
+            Whether whoever waits should take it for done.
+        """
+        with self._lock:
+            self._next = None
+            self._end(None if success else DeviceError(f"{self.name} was stopped"))
+
+    def pause(self) -> None:
+        """Give up the portion: a resumed run takes it again, in a new train."""
+        self.stop(success=True)
+
+    def _end(self, error: Exception | None) -> None:
+        status, self._status = self._status, None
+        timed, self._timed = self._timed, None
+        if timed is not None:
+            timed.cancel()
+        if status is None:
+            return
+        if error is None:
+            status.set_finished()
+        else:
+            status.set_exception(error)
+
+    def collect_asset_docs(self) -> Iterator[StreamAsset]:
+        """Yield the documents of the portion's frames, and release its events."""
+        self._released, self._page = self._page, None
+        if self._released is not None:
+            yield from self._detector.collect_asset_docs()
+
+    def collect_pages(self) -> Iterator[dict[str, Any]]:
+        """Yield the events of the portion whose frames were handed out."""
+        page, self._released = self._released, None
+        if page is not None:
+            yield page
+
+    def describe_collect(self) -> dict[str, dict[str, Any]]:
+        """Describe an event: times of the exposure, beam and frame."""
+        time = {"source": f"SIM:{self.name}", "dtype": "number", "dtype_numpy": "<f8"}
+        return {
+            f"{self.name}_start": {**time, "shape": [], "units": "s"},
+            f"{self.name}_stop": {**time, "shape": [], "units": "s"},
+            **self._monitor.describe(),
+            **self._detector.describe(),
+        }
+
+    def read_configuration(self) -> dict[str, dict[str, Any]]:
+        """Read the configuration of the detector."""
+        return dict(self._detector.read_configuration())
+
+    def describe_configuration(self) -> dict[str, dict[str, Any]]:
+        """Describe the configuration of the detector."""
+        return dict(self._detector.describe_configuration())
+
+    @property
+    def hints(self) -> dict[str, list[str]]:
+        """What to plot."""
+        return {"fields": [*self._monitor.hints["fields"]]}

@@ -1,0 +1,389 @@
+"""Watch gas go into a crystal: frames without a gap, a valve, and an agent that has the say."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+from bluesky.run_engine import WaitForTimeoutError
+from bluesky.utils import Msg, MsgGenerator
+
+from operando.errors import BadInput
+from operando.plans.consult import Consultation
+from operando.plans.kinetics_record import KineticsDecision, decision_from, decision_recorder
+from operando.plans.stubs import one_run, plan, timestamp, with_beam
+
+logger = logging.getLogger(__name__)
+
+#: Frames that come faster are asked for by so many seconds at once.
+PORTION_S = 0.1
+
+
+class KineticsStation(Protocol):
+    """The roles that gas loading needs."""
+
+    @property
+    def gas(self) -> Any:
+        """Can be set to "open", "closed" and "vacuum", and is readable."""
+        ...
+
+    @property
+    def detector(self) -> Any:
+        """Can be staged."""
+        ...
+
+    @property
+    def monitor(self) -> Any:
+        """Counts the incoming beam."""
+        ...
+
+    @property
+    def shutter(self) -> Any:
+        """Can be set to "open" and "closed"."""
+        ...
+
+    @property
+    def train(self) -> Any:
+        """Flies portions of frames: ``{"exposure", "num", "fresh"}``."""
+        ...
+
+    @property
+    def dwell(self) -> Any:
+        """Waits as many seconds as it is set to."""
+        ...
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """How a loading is watched.
+
+    Parameters
+    ----------
+    exposure : float
+        Of a frame, s.
+    before : int
+        Frames before the valve opens.
+    longest : float
+        Longest record, s from the beginning of the first frame.
+    dose_limit : float
+        Most exposure in all, s.
+    portion : int, optional
+        Frames taken between two questions to the agent; unless given, 1 or as many as make
+        100 ms.
+    timeout : float
+        Longest wait for an answer, real seconds; the detector goes on meanwhile.
+
+    Raises
+    ------
+    BadInput
+        If a number makes no sense.
+    """
+
+    exposure: float = 0.33205
+    before: int = 21
+    longest: float = 17.0
+    dose_limit: float = math.inf
+    portion: int | None = None
+    timeout: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("exposure", "longest", "dose_limit", "timeout"):
+            if not getattr(self, name) > 0:
+                raise BadInput(f"{name} is {getattr(self, name)!r} s; it must be above 0")
+        if self.before < 1 or (self.portion is not None and self.portion < 1):
+            raise BadInput("before and portion count frames: 1 or more")
+        if self.before * self.exposure > min(self.longest, self.dose_limit):
+            raise BadInput(
+                f"{self.before} frames of {self.exposure:g} s before the valve opens are longer "
+                f"than the whole record may be"
+            )
+
+    @property
+    def frames(self) -> int:
+        """Frames between two questions."""
+        return self.portion or max(1, round(PORTION_S / self.exposure))
+
+
+@plan
+def watch_kinetics(
+    station: KineticsStation,
+    agent: Any = None,
+    *,
+    settings: WatchSettings | None = None,
+    references: str = "",
+    sample: str = "",
+    seed: int | None = None,
+    md: Mapping[str, Any] | None = None,
+) -> MsgGenerator[str]:
+    """Take frames, let the gas in, and go on until the agent has seen enough.
+
+    Parameters
+    ----------
+    station : KineticsStation
+        The devices.
+    agent : object, optional
+        Its ``suggest(1)`` says after each portion whether to "stop" or "go on", and may give
+        another ``exposure`` (s) or ``num`` for the next one.
+    settings : WatchSettings, optional
+    references : str
+        Uid of the run that the agent has learnt the end patterns from.
+    sample : str
+        Name of the sample.
+    seed : int, optional
+        Seed of whatever is random about the measurement.
+    md : mapping, optional
+        More for the start document.
+
+    Returns
+    -------
+    str
+        The run's uid.
+
+    Notes
+    -----
+    Streams: ``primary`` (a frame: begin and end of its exposure, monitor, image), ``gas`` (valve,
+    pressure and when the valve opened: before and after it does, and at the end) and
+    ``decisions`` (one after each portion once the valve is open). The detector runs by itself: a
+    slow answer delays the decision and leaves no gap in the record. Whatever ends the run, the
+    valve and the shutter close.
+    """
+    settings = settings or WatchSettings()
+    station.train.check_value({"exposure": settings.exposure, "num": settings.frames})
+    start = {
+        "plan_name": "watch_kinetics",
+        "exposure": settings.exposure,
+        "before": settings.before,
+        "longest": settings.longest,
+        "portion": settings.frames,
+        "num_points": math.ceil(settings.longest / settings.exposure),
+        "sample": sample,
+        "seed": seed,
+        "agent": dict(agent.spec()) if hasattr(agent, "spec") else None,
+        "detectors": [station.detector.name, station.monitor.name],
+        "motors": [station.gas.name],
+        "hints": {"dimensions": [[["time"], "primary"]]},
+        **({"resumes": references} if references else {}),
+        **(md or {}),
+    }
+    watched = _watch(station, agent, settings)
+    return (yield from one_run(_staged(station, with_beam(station.shutter, watched)), start))
+
+
+@plan
+def measure_ends(
+    station: KineticsStation,
+    *,
+    exposure: float = 0.33205,
+    frames: int = 180,
+    wait: float = 60.0,
+    sample: str = "",
+    seed: int | None = None,
+    md: Mapping[str, Any] | None = None,
+) -> MsgGenerator[str]:
+    """Measure the crystal empty and loaded, and evacuate it again.
+
+    Parameters
+    ----------
+    station : KineticsStation
+        The devices; the crystal is evacuated.
+    exposure : float
+        Of a frame, s.
+    frames : int
+        Of either state.
+    wait : float
+        Time to let the gas go in, and out, s.
+    sample, seed, md
+        As for `watch_kinetics`.
+
+    Returns
+    -------
+    str
+        The run's uid. Streams ``empty`` and ``loaded``.
+    """
+    if frames < 1 or not wait >= 0:
+        raise BadInput(f"{frames} frames and a wait of {wait!r} s make no sense")
+    station.train.check_value({"exposure": exposure, "num": frames})
+    start = {
+        "plan_name": "measure_ends",
+        "exposure": exposure,
+        "num_points": 2 * frames,
+        "sample": sample,
+        "seed": seed,
+        "detectors": [station.detector.name, station.monitor.name],
+        "motors": [station.gas.name],
+        "hints": {"dimensions": [[["time"], "empty"]]},
+        **(md or {}),
+    }
+
+    def ends() -> MsgGenerator:
+        yield from with_beam(station.shutter, _portions(station, exposure, frames, "empty"))
+        yield from bps.mv(station.gas, "open")
+        yield from bps.mv(station.dwell, wait)
+        yield from with_beam(station.shutter, _portions(station, exposure, frames, "loaded"))
+        yield from bps.mv(station.gas, "vacuum")
+        yield from bps.mv(station.dwell, wait)
+
+    return (yield from one_run(_staged(station, ends()), start))
+
+
+def _staged(station: KineticsStation, inner: MsgGenerator) -> MsgGenerator:
+    # The gas cell first: what is staged first is unstaged last, and its valve closes then.
+    devices = [station.gas, station.detector, station.monitor, station.shutter, station.train]
+    return (yield from bpp.stage_wrapper(inner, devices))
+
+
+def _portions(station: KineticsStation, exposure: float, frames: int, stream: str) -> MsgGenerator:
+    """Take frames of a stream of their own."""
+    yield from bps.prepare(station.detector, {"exposure": exposure}, wait=True)
+    yield from bps.declare_stream(station.train, name=stream, collect=True)
+    size, fresh = max(1, round(1.0 / exposure)), 1.0
+    while frames:
+        num = min(size, frames)
+        yield from _portion(station.train, exposure, num, stream, fresh)
+        frames, fresh = frames - num, 0.0
+
+
+def _portion(
+    train: Any, exposure: float, num: int, stream: str, fresh: float = 0.0
+) -> MsgGenerator[float]:
+    """Take the next frames of the train; the exposure that they had together is returned, s."""
+    yield Msg("checkpoint")
+    portion = {"exposure": exposure, "num": num, "fresh": fresh}
+    yield Msg("prepare", train, portion, group="prepare")
+    yield Msg("wait", None, group="prepare")
+    yield Msg("kickoff", train, group="kickoff")
+    yield Msg("wait", None, group="kickoff")
+    yield Msg("complete", train, group="complete")
+    yield Msg("wait", None, group="complete")
+    yield Msg("collect", train, stream=False, return_payload=False, name=stream)
+    return exposure * num
+
+
+def _watch(station: KineticsStation, agent: Any, settings: WatchSettings) -> MsgGenerator[str]:
+    yield from bps.prepare(station.detector, {"exposure": settings.exposure}, wait=True)
+    yield from bps.declare_stream(station.train, name="primary", collect=True)
+    began = yield from _note_gas(station.gas)
+    spent, fresh = 0.0, 1.0
+    for num in _sizes(settings.before, settings.frames):
+        spent += yield from _portion(station.train, settings.exposure, num, "primary", fresh)
+        fresh = 0.0
+    yield from bps.mv(station.gas, "open")
+    yield from _note_gas(station.gas)
+    chooser = _Chooser(agent, station.train, settings)
+    while True:
+        now = timestamp((yield Msg("read", station.gas))) or began
+        decision = yield from chooser.decide(spent, now - began)
+        if decision.limit or decision.action == "stop":
+            break
+        spent += yield from _portion(station.train, decision.exposure, decision.num, "primary")
+    yield from bps.mv(station.gas, "closed")
+    yield from _note_gas(station.gas)
+    return f"ended by {decision.limit or decision.why or decision.reason}"
+
+
+def _sizes(total: int, portion: int) -> list[int]:
+    """Sizes of portions that make up a number of frames.
+
+    Examples
+    --------
+    >>> _sizes(7, 3)
+    [3, 3, 1]
+    """
+    return [min(portion, total - done) for done in range(0, total, portion)]
+
+
+def _note_gas(gas: Any) -> MsgGenerator[float]:
+    """Record the gas cell; when that was is returned, s of the station's clock."""
+    yield Msg("checkpoint")
+    yield from bps.create(name="gas")
+    reading = yield from bps.read(gas)
+    yield from bps.save()
+    return timestamp(reading) or 0.0
+
+
+class _Chooser:
+    """Turn an agent's answers into decisions that can be carried out, within the limits.
+
+    Parameters
+    ----------
+    agent : object or None
+        Whom to ask.
+    train : object
+        Refuses exposures that cannot be made.
+    settings : WatchSettings
+    """
+
+    def __init__(self, agent: Any, train: Any, settings: WatchSettings) -> None:
+        self._agent, self._train, self._settings = agent, train, settings
+        self._recorder = decision_recorder()
+        self._question: Consultation | None = None
+        self._index = 0
+
+    def decide(self, spent: float, passed: float) -> MsgGenerator[KineticsDecision]:
+        """Ask, and record what comes of it.
+
+        Parameters
+        ----------
+        spent, passed : float
+            Exposure and time since the record began, s.
+
+        Returns
+        -------
+        KineticsDecision
+        """
+        if self._agent is not None and (self._question is None or self._question.done):
+            self._question = Consultation(self._agent, 1)
+            yield Msg("checkpoint")
+            try:
+                yield from bps.wait_for(
+                    [self._question.awaitable], timeout=self._settings.timeout
+                )
+            except WaitForTimeoutError:
+                pass  # the question is not done, which is what counts
+        decision = self._limited(self._answer(), spent, passed)
+        yield Msg("checkpoint")
+        yield from bps.abs_set(self._recorder, decision, wait=True)
+        yield from bps.create(name="decisions")
+        yield from bps.read(self._recorder)
+        yield from bps.save()
+        self._index += 1
+        return decision
+
+    def _answer(self) -> KineticsDecision:
+        settings, question = self._settings, self._question
+        if question is None:
+            return self._fall_back("no agent")
+        if not question.done:
+            return self._fall_back(f"no answer within {settings.timeout:g} s")
+        try:
+            (suggestion,) = question.result()
+            decision = decision_from(
+                suggestion, self._index, settings.exposure, settings.frames, question.seconds
+            )
+            self._train.check_value({"exposure": decision.exposure, "num": decision.num})
+            return decision
+        except Exception as error:
+            return self._fall_back(f"{type(error).__name__}: {error}")
+
+    def _fall_back(self, why: str) -> KineticsDecision:
+        settings = self._settings
+        if self._agent is not None:
+            logger.warning("going on as before: %s", why)
+        reason = f"fallback: {why}"[:200]
+        return KineticsDecision(self._index, "go on", settings.exposure, settings.frames, reason)
+
+    def _limited(
+        self, decision: KineticsDecision, spent: float, passed: float
+    ) -> KineticsDecision:
+        """Note the limit that the next portion would break, if any."""
+        settings, more = self._settings, decision.exposure * decision.num
+        if passed + more > settings.longest:
+            return replace(decision, limit=f"the longest record, {settings.longest:g} s")
+        if spent + more > settings.dose_limit:
+            return replace(decision, limit=f"the dose limit, {settings.dose_limit:g} s")
+        return decision
