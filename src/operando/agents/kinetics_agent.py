@@ -171,6 +171,7 @@ class KineticsAgent:
 
     def should_stop(self) -> tuple[bool, str | None]:
         """Stop when all targets of the configuration have been met for a while."""
+        self.drain()
         with self._lock:
             if self._record is None or not self.config.targets:
                 return False, None
@@ -286,8 +287,9 @@ def _lacking(update: Update, targets: Mapping[str, float]) -> str:
     for name, sd in (("sd_t0", summary.t0.sd), ("sd_k", summary.k.sd)):
         if name in targets and sd > targets[name]:
             return f"{name} is {sd:.3g}, {targets[name]:.3g} is wanted"
-    if "odds" in targets and (least := min(odds(summary).values(), default=np.inf)) < (
-        targets["odds"]
+    if (
+        "odds" in targets
+        and (least := min(odds(summary).values(), default=np.inf)) < (targets["odds"])
     ):
         return f"odds between laws are {least:.3g}, {targets['odds']:.3g} is wanted"
     return ""

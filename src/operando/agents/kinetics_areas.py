@@ -140,6 +140,7 @@ class AreaWeights:
         level = ends.mean()
         smooth = level * np.polynomial.legendre.legvander(x, BACKGROUND_DEGREE).T * known
         scale = np.where(known, np.maximum(empty.scale, loaded.scale), 0.0)
+        _require_difference(ends, smooth, scale, (empty.dose, loaded.dose))
         inverse = np.zeros(known.size)
         inverse[known] = 1.0 / (ends.mean(axis=0) * scale)[known]
         basis = np.concatenate([ends, smooth])
@@ -147,8 +148,6 @@ class AreaWeights:
         for j, end in enumerate((empty, loaded)):
             # An end pattern's own counting noise looks like signal in its square.
             normal[j, j] -= float(np.sum(inverse * ends[j] * scale)) / end.dose
-        if np.linalg.cond(normal) > 1e12:
-            raise AgentError("the end patterns cannot be told from each other and a background")
         weights = np.linalg.solve(normal, basis * inverse)[:2]
         per_area = np.stack([(weights * (end * scale)) @ weights.T for end in ends])
         noise = AreaNoise(np.zeros((2, 2)), per_area)
@@ -179,7 +178,9 @@ class AreaWeights:
         if not np.all(dose > 0):
             raise BadInput("a frame without beam on the sample has no areas")
         intensity = np.nan_to_num(patterns.intensity.astype(np.float64))
-        return np.asarray((intensity @ self.weights.T) / np.asarray(dose)[:, None])
+        # One by one: in a product of matrices the last digits depend on how many there are.
+        sums = np.array([self.weights @ row for row in intensity]).reshape(-1, 2)
+        return np.asarray(sums / np.asarray(dose)[:, None])
 
     @property
     def version(self) -> str:
@@ -187,6 +188,20 @@ class AreaWeights:
         import hashlib
 
         return hashlib.sha256(self.weights.tobytes()).hexdigest()[:12]
+
+
+def _require_difference(
+    ends: Floats, smooth: Floats, scale: Floats, doses: tuple[float, float]
+) -> None:
+    """Refuse end patterns that differ by no more than noise and a background."""
+    variance = scale * (ends[0] / doses[0] + ends[1] / doses[1])
+    known = variance > 0
+    root = np.sqrt(variance[known])
+    target, design = (ends[1] - ends[0])[known] / root, (smooth[:, known] / root).T
+    fit = np.linalg.lstsq(design, target, rcond=None)[0]
+    chance = 1.0 + 5.0 * np.sqrt(2.0 / target.size)
+    if np.mean((target - design @ fit) ** 2) < chance:
+        raise AgentError("the end patterns cannot be told from each other and a background")
 
 
 def ends_to_arrays(ends: Mapping[str, PatternSum]) -> dict[str, Any]:
@@ -203,5 +218,6 @@ def ends_from_arrays(arrays: Mapping[str, Any]) -> dict[str, PatternSum]:
     found = {}
     for key in (name.removeprefix("end:") for name in arrays if name.startswith("end:")):
         dose, frames = arrays[f"about:{key}"]
-        found[key] = PatternSum(*arrays[f"end:{key}"], float(dose), int(frames))
+        two_theta, intensity, scale = arrays[f"end:{key}"]
+        found[key] = PatternSum(two_theta, intensity, scale, float(dose), int(frames))
     return found

@@ -118,8 +118,10 @@ class KineticsRecord:
         began = time.perf_counter()
         begin, end, dose, areas = self.frames()
         ready = slice(self._taken, stop)
-        if self._waiting_for_valve and self.valve_time is not None and end[stop - 1] > (
-            self.valve_time
+        if (
+            self._waiting_for_valve
+            and self.valve_time is not None
+            and end[stop - 1] > (self.valve_time)
         ):
             self._begin_again(ready.start)
         self._engine.add(begin[ready], end[ready], areas[ready], dose[ready])

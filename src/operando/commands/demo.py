@@ -149,3 +149,46 @@ def battery(
     console().print(summary_table(result))
     if as_json:
         print_json(result)
+
+
+@app.command()
+def kinetics(
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the instrument's noise.")] = 7,
+    speed: Speed = "max",
+    period: Annotated[float, typer.Option(help="From one frame to the next, s.")] = 0.333,
+    longest: Annotated[float, typer.Option(help="Length of the record, s.")] = 17.0,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Stop when t0 and k are as certain as published.")
+    ] = False,
+    law: Annotated[
+        str, typer.Option(help="Law that the simulated crystal follows.")
+    ] = "first_order",
+    shape: Annotated[
+        float | None, typer.Option(help="Its shape parameter, where it has one.")
+    ] = None,
+    out: Out = Path("operando-out"),
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Let gas into a porous crystal; find its onset, its rate and its law while it goes in.
+
+    The crystal is measured empty and loaded first. Then frames from before the valve opens; after
+    each one the agent says when it began, how fast it goes, by which law, and how sure that is.
+    """
+    from operando.demos.kinetics import KineticsDemo, run_kinetics_demo, summary_table
+
+    settings = KineticsDemo(
+        seed=seed,
+        speed=parse_speed(speed),
+        out=out,
+        store=store,
+        period=period,
+        longest=longest,
+        stop=stop,
+        law=law,
+        shape=shape,
+    )
+    result = run_kinetics_demo(settings, console())
+    console().print(summary_table(result))
+    if as_json:
+        print_json(result)

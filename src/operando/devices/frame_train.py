@@ -66,6 +66,7 @@ class FrameTrain(Device):  # type: ignore[misc]
         self._num = 0
         self._next: float | None = None
         self._status: Status | None = None
+        self._waiting: Status | None = None
         self._timed: Timed | None = None
         self._page: dict[str, Any] | None = None
         self._released: dict[str, Any] | None = None
@@ -146,7 +147,7 @@ class FrameTrain(Device):  # type: ignore[misc]
         exposure = float(self._detector.exposure.get())
         now = self._clock.now()
         first = now if self._next is None else self._next
-        starts = first + (exposure + READOUT_S) * np.arange(num)
+        starts = first + (exposure + READOUT_S) * np.arange(num, dtype=np.float64)
         # Not a DeviceStatus: that would, when it fails, stop the device some time later.
         status = self._status = Status(self)
 
@@ -194,9 +195,9 @@ class FrameTrain(Device):  # type: ignore[misc]
         DeviceError
             If no portion was kicked off.
         """
-        if (status := getattr(self, "_waiting", None)) is None:
+        if self._waiting is None:
             raise DeviceError(f"{self.name} has nothing to complete: kick a portion off first")
-        return status
+        return self._waiting
 
     def stop(self, *, success: bool = False) -> None:
         """Give up the portion and the train.

@@ -98,14 +98,17 @@ class GasCell(Device):  # type: ignore[misc]
                 self._close()
                 return done()
             # Not a DeviceStatus: that would, when it fails, stop the device some time later.
-            status = self._status = Status(self)
+            status = Status(self)
+            self._status = status
 
             def finish() -> None:
                 with self._lock:
-                    if self._status is status:
-                        self._status = None
-                        self._turn(value)
-                        status.set_finished()
+                    superseded = self._status is not status
+                    if superseded:
+                        return
+                    self._status = None
+                    self._turn(value)
+                status.set_finished()
 
             timed = Timed(self._clock, OPENING_S, finish)
             self._timed = None if status.done else timed

@@ -81,9 +81,7 @@ def simulated_loading_station(
         energy_kev=source.energy_kev,
     )
     monitor = IonChamber("", name="i0", beam=beam, gate=detector, clock=clock)
-    train = FrameTrain(
-        "", name="frame", detector=detector, beam=beam, monitor=monitor, clock=clock
-    )
+    train = FrameTrain("", name="frame", detector=detector, beam=beam, monitor=monitor, clock=clock)
     gas = GasCell("", name="gas", gas=source.gas, clock=clock)
     dwell = Dwell("", name="dwell", clock=clock)
     return LoadingStation(gas, detector, monitor, shutter, train, dwell, clock)

@@ -340,9 +340,7 @@ class _Chooser:
             self._question = Consultation(self._agent, 1)
             yield Msg("checkpoint")
             try:
-                yield from bps.wait_for(
-                    [self._question.awaitable], timeout=self._settings.timeout
-                )
+                yield from bps.wait_for([self._question.awaitable], timeout=self._settings.timeout)
             except WaitForTimeoutError:
                 pass  # the question is not done, which is what counts
         decision = self._limited(self._answer(), spent, passed)
@@ -377,9 +375,7 @@ class _Chooser:
         reason = f"fallback: {why}"[:200]
         return KineticsDecision(self._index, "go on", settings.exposure, settings.frames, reason)
 
-    def _limited(
-        self, decision: KineticsDecision, spent: float, passed: float
-    ) -> KineticsDecision:
+    def _limited(self, decision: KineticsDecision, spent: float, passed: float) -> KineticsDecision:
         """Note the limit that the next portion would break, if any."""
         settings, more = self._settings, decision.exposure * decision.num
         if passed + more > settings.longest:

@@ -87,9 +87,13 @@ UNITS: Mapping[str, str] = MappingProxyType(
     }
 )
 #: Fields that an agent's answer fills.
-_ANSWERED = frozenset(
-    item.name for item in fields(KineticsDecision)
-) - {"index", "reason", "limit", "id", "think_time"}
+_ANSWERED = frozenset(item.name for item in fields(KineticsDecision)) - {
+    "index",
+    "reason",
+    "limit",
+    "id",
+    "think_time",
+}
 _TYPES = {"int": int, "float": float, "str": str}
 
 
@@ -122,12 +126,9 @@ def decision_from(
     if suggestion["action"] not in ("go on", "stop"):
         raise ValueError(f"action {suggestion['action']!r} is neither 'go on' nor 'stop'")
     kinds = {item.name: str(item.type) for item in fields(KineticsDecision)}
-    told = {
-        key: _TYPES[kinds[key]](value) for key, value in suggestion.items() if key in _ANSWERED
-    }
+    told = {key: _TYPES[kinds[key]](value) for key, value in suggestion.items() if key in _ANSWERED}
     told = {"exposure": exposure, "num": num, **told}
-    decided: Any = KineticsDecision
-    return decided(
+    return KineticsDecision(
         index=index,
         reason="agent",
         think_time=seconds,
