@@ -59,7 +59,7 @@ def test_frames_begin_before_the_valve_and_go_on_to_the_limit(engine, documents,
     assert {row["decision_reason"] for row in decisions} == {"fallback: no agent"}
     assert decisions[-1]["decision_limit"] == "the longest record, 6 s"
     assert documents[-1][1]["reason"] == "ended by the longest record, 6 s"
-    assert documents[0][1]["num_points"] == 19
+    assert documents[0][1]["num_points"] == 18
 
 
 def test_the_end_states_are_measured_and_the_crystal_is_evacuated(engine, documents, station):

@@ -160,7 +160,7 @@ def watch_kinetics(
         "before": settings.before,
         "longest": settings.longest,
         "portion": settings.frames,
-        "num_points": math.ceil(settings.longest / settings.exposure),
+        "num_points": int(settings.longest / settings.exposure),
         "sample": sample,
         "seed": seed,
         "agent": dict(agent.spec()) if hasattr(agent, "spec") else None,

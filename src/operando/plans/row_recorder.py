@@ -32,8 +32,8 @@ class RowRecorder:
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
     ... class Row:
-    ...     index: "int"
-    ...     delay: "float"
+    ...     index: int
+    ...     delay: float
     >>> recorder = RowRecorder("step", Row(0, 0.0), {"delay": "s"})
     >>> recorder.set(Row(3, 0.25)).success
     True
@@ -89,7 +89,7 @@ class RowRecorder:
         """Describe the keys of a row."""
         described: dict[str, dict[str, Any]] = {}
         for item in fields(self._row):
-            dtype, dtype_numpy = _DTYPES[str(item.type)]
+            dtype, dtype_numpy = _DTYPES[getattr(item.type, "__name__", str(item.type))]
             described[f"{self._name}_{item.name}"] = {
                 "source": "plan",
                 "dtype": dtype,

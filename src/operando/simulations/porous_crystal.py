@@ -79,7 +79,7 @@ def crystal_pattern(
     >>> angle = np.linspace(4.0, 18.0, 2801)
     >>> empty, full = (crystal_pattern(angle, loaded=which) for which in (False, True))
     >>> [round(float(angle[p.argmax()]), 2) for p in (empty, full)]
-    [4.62, 6.2]
+    [4.62, 6.21]
     """
     wavelength = wavelength_from_energy(energy_kev)
     total = np.zeros(np.shape(two_theta))
