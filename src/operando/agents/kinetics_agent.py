@@ -273,6 +273,7 @@ def describe(record: KineticsRecord, update: Update | None = None) -> dict[str, 
         "p_t0_at_ts": summary.p_t0_at_ts,
         "locking_on": summary.locking_on,
         "ms_per_frame": 1e3 * sum(one.seconds for one in passed) / summary.frames,
+        "cpu_ms_per_frame": 1e3 * sum(one.cpu_seconds for one in passed) / summary.frames,
         "ms_slowest": 1e3 * max(one.seconds for one in passed),
     }
 

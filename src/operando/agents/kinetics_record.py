@@ -33,13 +33,15 @@ class Update:
     summary : KineticsSummary
     time : float
         End of the last frame, s on the record's clock.
-    seconds : float
-        Time that taking it in and answering took, real seconds.
+    seconds, cpu_seconds : float
+        Time that taking it in and answering took: real, and of the processor alone. They differ
+        on a machine that has other work.
     """
 
     summary: KineticsSummary
     time: float
     seconds: float
+    cpu_seconds: float
 
 
 class KineticsRecord:
@@ -115,7 +117,7 @@ class KineticsRecord:
         return self.updates[-1]
 
     def _take(self, stop: int) -> None:
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.thread_time()
         begin, end, dose, areas = self.frames()
         ready = slice(self._taken, stop)
         if (
@@ -128,8 +130,8 @@ class KineticsRecord:
         self._batches.append(stop - self._taken)
         self._taken = stop
         summary = self._engine.summary(self.valve_time)
-        spent = time.perf_counter() - began
-        self.updates.append(Update(summary, float(end[stop - 1]), spent))
+        spent, cpu = time.perf_counter() - began, time.thread_time() - cpu
+        self.updates.append(Update(summary, float(end[stop - 1]), spent, cpu))
 
     def _begin_again(self, count: int) -> None:
         """Have a new engine that knows when the valve opened read the frames so far."""

@@ -259,7 +259,8 @@ def summary_table(result: dict[str, Any]) -> Table:
     given = [one["if_first_order"] for one in columns]
     table.add_row("  if it is first order", *(small(one["p_t0_at_ts"]) for one in given), "")
     table.add_row("law", *(one["verdict"] for one in columns), truth["law"])
-    table.add_row("inference, ms a frame", f"{result['ms_per_frame']:.1f}", *blanks)
+    speed = f"{result['ms_per_frame']:.1f} ({result['cpu_ms_per_frame']:.1f})"
+    table.add_row("inference, ms a frame (processor)", speed, *blanks)
     if result["audit"]:
         audited = result["audit"]
         table.add_row(f"all pixels, {audited['law']}: t0, s", number(audited, "t0"), *blanks)
