@@ -16,8 +16,9 @@ from operando.agents.soc_config import SocStepperConfig
 from operando.agents.soc_stepper import SocStepper
 from operando.battery_session import battery_session
 from operando.cli import main
-from operando.demos.battery import BatteryDemo, run_battery_demo, summary_table
+from operando.demos.battery import run_battery_demo, summary_table
 from operando.demos.battery_score import Errors, score
+from operando.demos.battery_settings import BatteryDemo
 from operando.devices.xafs_station import simulated_battery_station
 from operando.errors import BadInput
 from operando.plans.soc_adaptive import soc_adaptive

@@ -41,20 +41,22 @@ class BatterySession:
     console: Console
 
     @contextmanager
-    def cell(self, seed: int) -> Iterator[BatteryStation]:
-        """Mount a fresh cell at the simulated station.
+    def cell(self, seed: int, soc: float = 0.0) -> Iterator[BatteryStation]:
+        """Mount a cell at the simulated station.
 
         Parameters
         ----------
         seed : int
             Of its noise and of the beamline's drifts.
+        soc : float
+            Its state of charge.
 
         Yields
         ------
         BatteryStation
             The potentiostat's driver ends with the context.
         """
-        battery = simulated_battery_station(self.clock, seed)
+        battery = simulated_battery_station(self.clock, seed, soc=soc)
         try:
             yield battery.station
         finally:

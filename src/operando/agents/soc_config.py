@@ -73,7 +73,7 @@ class SocStepperConfig(SocTableConfig):
         spacing (Å), open-circuit voltage (V); see `operando.agents.soc_curves.point_of`.
     """
 
-    budget: int = 10
+    budget: int = 12
     end: float = 1.56
     rest: float = 1800.0
     rest_slope: float = 2e-5

@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 Point = tuple[float, float, float, float]
 #: Measurements closer than this are of one state; the later one counts.
 _SAME = 0.02
+#: Curvature that any gap may hide, as a share of what the gaps have on the whole.
+_UNSEEN = 0.2
 
 
 def point_of(row: Mapping[str, Any], states: Sequence[float]) -> Point | None:
@@ -83,8 +85,8 @@ def gap_errors(points: Floats, end: float) -> tuple[Floats, Floats]:
     Notes
     -----
     A straight line over a gap h errs by h³ |y''| / 12 when integrated. y'' is the mean of the
-    second differences at both ends of the gap (fast change), plus its root mean square over all
-    gaps: nothing is known to be straight where nothing was measured (uncertainty).
+    second differences at both ends of the gap (fast change), plus a share of its root mean square
+    over all gaps: nothing is known to be straight where nothing was measured (uncertainty).
     """
     soc, values = points[:, 0], points[:, 1:]
     edges = np.append(soc, end) if end > soc[-1] + _SAME else soc
@@ -98,7 +100,7 @@ def gap_errors(points: Floats, end: float) -> tuple[Floats, Floats]:
     # The ends have no bend of their own and take that of their neighbours.
     bend = np.vstack([bend[:1], bend, np.repeat(bend[-1:], edges.size - soc.size + 1, axis=0)])
     curvature = 0.5 * (bend[:-1] + bend[1:])
-    curvature = curvature + np.sqrt(np.mean(curvature**2, axis=0))
+    curvature = curvature + _UNSEEN * np.sqrt(np.mean(curvature**2, axis=0))
     return edges, (width[:, None] ** 3 * curvature).sum(axis=1) / 12.0
 
 

@@ -73,6 +73,7 @@ class SocTableAgent:
         self._worker = DocumentWorker(self._read, name)
         self._documents = SocDocuments(self._take)
         self._given = library
+        self._run = ""
         # Documents are read on the worker's thread, questions come from others.
         self._lock = threading.RLock()
         self._forget()
@@ -117,7 +118,9 @@ class SocTableAgent:
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
         with self._lock:
             if name == "start":
-                self._forget()
+                if not self._run or doc.get("resumes") != self._run:
+                    self._forget()  # a run that goes on with the last one adds to its table
+                self._run = str(doc.get("uid", ""))
             self._documents(name, doc)
 
     @property
@@ -189,8 +192,7 @@ class SocTableAgent:
     def measurements(self) -> list[SocMeasurement]:
         """Return what was measured, in the order of time."""
         self.drain()
-        with self._lock:
-            return list(self._measurements)
+        return list(self._measurements)
 
     def checkpoint(self) -> None:
         """Write settings, references and measurements as plain arrays.

@@ -105,10 +105,29 @@ def mapping(
 def battery(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the cell and of the noise.")] = 7,
     speed: Speed = "max",
+    plan: Annotated[
+        str, typer.Option(help="stepped (equal steps) or adaptive (an agent chooses them).")
+    ] = "stepped",
     step: Annotated[float, typer.Option(help="Charge between measurements, share of 100 %.")] = 0.1,
-    rest: Annotated[float, typer.Option(help="Rest before each measurement, s.")] = 600.0,
+    rest: Annotated[float, typer.Option(help="Longest rest before each measurement, s.")] = 600.0,
+    rest_slope: Annotated[
+        float | None, typer.Option(help="End a rest once |dV/dt| is below this, V/s (2e-5).")
+    ] = None,
     until: Annotated[float, typer.Option(help="Voltage that ends the charge, V.")] = 5.0,
     repeats: Annotated[int, typer.Option(min=1, help="XAFS scans of each kind a step.")] = 1,
+    budget: Annotated[
+        int | None, typer.Option(help="Measurements for --plan adaptive to spend.")
+    ] = None,
+    target_sd: Annotated[
+        float | None,
+        typer.Option(
+            help="Error wanted of the Ni fractions (0.004): --plan adaptive repeats scans for it."
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Go on with the charge of this run where it stood, with its settings."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the timetable and do nothing.")
     ] = False,
@@ -120,23 +139,29 @@ def battery(
 
     References are measured on another cell first. Every step is reduced while the next one is
     charged: XANES fractions, EXAFS distances, the 003 reflection, one row a step in the run.
+
+    Ctrl-C pauses (Enter goes on); Ctrl-C twice aborts. After that, or a crash, --resume goes on
+    with the charge at the step where it stood.
     """
-    from operando.demos.battery import (
-        BatteryDemo,
-        print_timetable,
-        run_battery_demo,
-        summary_table,
-    )
+    from operando.demos.battery import print_timetable, run_battery_demo, summary_table
+    from operando.demos.battery_runs import ReferencesAborted
+    from operando.demos.battery_settings import BatteryDemo
+    from operando.interrupts import Aborted
 
     settings = BatteryDemo(
         seed=seed,
         speed=parse_speed(speed),
         out=out,
         store=store,
+        plan=plan,
         step=step,
         rest=rest,
+        rest_slope=rest_slope,
         until=until,
         repeats=repeats,
+        budget=budget,
+        target_sd=target_sd,
+        resume=resume,
     )
     if dry_run:
         planned = print_timetable(settings)
@@ -145,7 +170,14 @@ def battery(
         else:
             print("\n".join(planned["timetable"]))
         return
-    result = run_battery_demo(settings, console())
+    try:
+        result = run_battery_demo(settings, console())
+    except Aborted as stop:
+        print(f"operando: {stop}", file=sys.stderr)
+        if not isinstance(stop, ReferencesAborted):
+            where = f"--out {out}" if store is None else f"--out {out} --store {store}"
+            print(f"  operando demo battery {where} --resume {stop.uid}", file=sys.stderr)
+        raise typer.Exit(130) from None
     console().print(summary_table(result))
     if as_json:
         print_json(result)

@@ -46,9 +46,9 @@ class PybammCell:
 
     Notes
     -----
-    Parameters of Xu et al. (2019), 10.1149/2.1241904jes (``Xu2019`` in PyBaMM), a half-cell of
-    NMC532 against lithium. Its open-circuit potential ends at 4.34 V and is replaced by
-    `operando.simulations.cell.open_circuit_voltage`. The electrode's area is such that all its
+    Parameters of Xu et al., J. Electrochem. Soc. 166 (2019) A3456 (``Xu2019`` in PyBaMM), a
+    half-cell of NMC532 against lithium. Its open-circuit potential ends at 4.34 V and is replaced
+    by `operando.simulations.cell.open_circuit_voltage`. The electrode's area is such that all its
     lithium is 277.8 mAh/g.
     """
 

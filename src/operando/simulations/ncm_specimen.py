@@ -5,15 +5,16 @@ Between them the electrode is a mixture of its two neighbours, which is what a l
 combination fit assumes; its shares follow the fits of the operando study of Kobelco Research
 Institute at SPring-8 BL08B2 ("the study" below).
 
-Sources of the end points:
+Where the end points come from:
 
 - Ni2+ to Ni4+, with an edge shift of about 3 eV; Ni-O 2.03 to 1.89 Å, Co-O 1.92 to 1.89 Å, Mn-O
-  nearly constant; metal-metal 2.87 to 2.83 Å: in situ XAFS of this compound by Tsai et al., Chem.
-  Mater. 17 (2005) 3191 (10.1021/cm048027v), and Deb et al., J. Appl. Phys. 97 (2005) 113523. How
-  fast a value goes from one end to the other is the study's.
+  nearly constant; metal-metal 2.87 to 2.83 Å: literature values, source not checked. In
+  situ XAFS of this compound is in Tsai et al., Chem. Mater. 17 (2005) 3191, and Deb et al., J.
+  Appl. Phys. 97 (2005) 113523. How fast a value goes from one end to the other is the study's.
 - c 14.23 to 14.45 Å near the middle of the full charge and down again as the oxygen layers close
-  in: Yin et al., Chem. Mater. 18 (2006) 1901 (10.1021/cm0511769); between and beyond these the
-  study's 003 position, scaled to those two values. Broadening past 110 % is the study's.
+  in: literature values, source not checked; diffraction at all states of charge is in Yin et al.,
+  Chem. Mater. 18 (2006) 1901. Between and beyond these the study's 003 position, scaled to those
+  two values. Broadening past 110 % is the study's.
 - Debye-Waller factors are chosen, of usual size, with the study's trends (Ni-O falls as the
   Jahn-Teller distortion of Ni3+ goes; Co-O and Mn-O rise a little).
 - Beam dose is an assumption: exposed material lags behind by up to 3 % SOC.
