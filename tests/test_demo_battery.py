@@ -13,10 +13,12 @@ from bluesky import RunEngine
 from rich.console import Console
 
 from operando.agents.soc_config import SocStepperConfig
+from operando.agents.soc_library import SocLibrary
 from operando.agents.soc_stepper import SocStepper
 from operando.battery_session import battery_session
 from operando.cli import main
 from operando.demos.battery import run_battery_demo, summary_table
+from operando.demos.battery_runs import charging_agent, measure_charge
 from operando.demos.battery_score import Errors, score
 from operando.demos.battery_settings import BatteryDemo
 from operando.devices.xafs_station import simulated_battery_station
@@ -130,6 +132,92 @@ def test_the_summary_names_what_is_wanted(result):
     assert "≤ 0.005" in sink.getvalue()
 
 
+@pytest.fixture(scope="module")
+def session(result):
+    with battery_session(speed=math.inf, store=result["store"], console=Console(quiet=True)) as one:
+        yield one
+
+
+def charge(session, result, out, callback, **settings):
+    """Charge with the references that are there already."""
+    wanted = BatteryDemo(**{"seed": 6, "out": out, "rest": 120.0, **settings})
+    agent = charging_agent(wanted, SocLibrary.load(library_file(result, out)), EARLIER)
+    try:
+        return measure_charge(session, wanted, agent, callback, result["reference_uid"])
+    finally:
+        agent.close()
+
+
+def library_file(result, out):
+    return out / f"references-{result['library']}" / "library.npz"
+
+
+#: What the references' cell would say of the curves, see `operando.agents.soc_curves.point_of`.
+EARLIER = (
+    (0.0, 0.0, 4.743, 3.62),
+    (0.4, 2.0, 4.782, 3.81),
+    (0.8, 3.0, 4.816, 4.08),
+    (1.3, 4.0, 4.757, 4.62),
+)
+
+
+def test_a_charge_that_broke_off_goes_on_at_its_step(monkeypatch, session, result, out):
+    begun = []
+
+    def crash(name, doc):
+        if name == "start":
+            begun.append(doc["uid"])
+        if name == "event" and "xrd_counts" in doc["data"] and doc["data"]["soc_step_index"] == 2:
+            raise RuntimeError("the power is gone")
+
+    with pytest.raises(RuntimeError, match="power"):
+        charge(session, result, out, crash, step=0.4)
+    words = ("--out", str(out), "--resume", begun[0], "--json")
+    status, said, _ = call(monkeypatch, "demo", "battery", *words)
+    got = json.loads(said.splitlines()[-1])
+    assert (status, got["soc_steps"], got["failed_steps"], got["seed"]) == (0, 5, [], 6)
+    assert got["library"] == result["library"]
+    assert got["lcf_rms"] <= 0.02
+    documents = list(session.store.documents(got["uid"]))
+    start = documents[0][1]
+    assert (start["resumes"], start["completed"]) == (begun[0], [0, 1])
+    words = ("replay", got["uid"], "--verify", "--json", "--store", result["store"])
+    status, said, _ = call(monkeypatch, *words)
+    assert (status, json.loads(said.splitlines()[-1])["identical"]) == (0, True)
+
+
+def test_only_a_charge_that_broke_off_is_resumed(monkeypatch, session, result, out):
+    for uid, why in ((result["uid"], "nothing to resume"), (result["reference_uid"], "nothing to")):
+        status, _, err = call(monkeypatch, "demo", "battery", "--out", str(out), "--resume", uid)
+        assert (status, len(err.strip().splitlines())) == (2, 1)
+        assert why in err
+
+
+def test_an_agent_chooses_steps_rests_and_repeats(monkeypatch, session, result, out):
+    wanted = {"plan": "adaptive", "budget": 5, "rest": 600.0, "rest_slope": 2e-5}
+    wanted["target_sd"] = 0.003
+    uid = charge(session, result, out, lambda name, doc: None, **wanted)
+    streams, found = {}, {}
+    for name, doc in session.store.documents(uid):
+        if name == "descriptor":
+            streams[doc["uid"]] = doc["name"]
+        elif name == "event":
+            found.setdefault(streams[doc["descriptor"]], []).append(doc["data"])
+        elif name == "event_page":
+            for i in range(len(doc["seq_num"])):
+                data = {key: values[i] for key, values in doc["data"].items()}
+                found.setdefault(streams[doc["descriptor"]], []).append(data)
+    assert [one["decision_reason"] for one in found["decisions"]] == ["agent"] * 4
+    assert len(found["primary"]) == 5
+    assert max(one["soc_step_rested"] for one in found["primary"][1:]) < 600.0
+    assert max(one["decision_repeats"] for one in found["decisions"]) > 1
+    assert len(found["xafs_mn"]) == 1 + sum(one["decision_repeats"] for one in found["decisions"])
+    words = ("replay", uid, "--verify", "--json", "--store", result["store"])
+    status, said, _ = call(monkeypatch, *words)
+    got = json.loads(said.splitlines()[-1])
+    assert (status, got["identical"], got["compared"], got["rows"]) == (0, True, 4, 5)
+
+
 def numbers(epoch):
     """Charge a cell a little where an agent says; all that was measured and decided."""
     battery = simulated_battery_station(Clock(math.inf, epoch=epoch), 4)
@@ -190,12 +278,25 @@ def test_a_dry_run_prints_the_timetable_and_stores_nothing(monkeypatch, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [("--step", "0"), ("--rest", "-1"), ("--until", "nan")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--step", "0"),
+        ("--rest", "-1"),
+        ("--until", "nan"),
+        ("--rest-slope", "0"),
+        ("--plan", "wild"),
+        ("--budget", "5"),
+        ("--budget", "1", "--plan", "adaptive"),
+        ("--target-sd", "0.01"),
+        ("--resume", "abcdef12", "--plan", "adaptive"),
+    ],
+)
 def test_nonsense_is_refused_in_one_line(monkeypatch, arguments):
     status, _, err = call(monkeypatch, "demo", "battery", *arguments)
     assert status == 2
     assert len(err.strip().splitlines()) == 1
-    assert arguments[0].strip("-") in err
+    assert arguments[0].strip("-").replace("-", "_") in err.replace("-", "_")
 
 
 def test_settings_are_checked_before_anything_is_measured():

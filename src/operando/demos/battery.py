@@ -108,7 +108,7 @@ def run_battery_demo(settings: BatteryDemo, console: Console) -> dict[str, Any]:
     console.print("[dim]drawing[/dim]")
     paths = draw_charge(picture, figures)
     if regression is not None:
-        paths.append(draw_regression(regression, figures / "regression.png"))
+        paths.append(draw_regression(regression, figures / "regression.png", "V"))
     return {
         "uid": uid,
         "seed": settings.seed,

@@ -20,8 +20,10 @@ _STATES = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#4
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _SHELLS = {"O": "M–O", "M": "M–M", "M2": "M–M2", "MM": "M–M–M"}
 _GREY = "#4D4D4D"
+#: Points of a line of what is true.
+_FINE = 160
 
-#: Gives the value that a column should have, for a row; for simulated cells only.
+#: Gives the value that a column should have, for a row's ``soc`` and ``dose``; for simulated cells.
 Truth = Callable[[Mapping[str, Any], str], float]
 
 
@@ -50,6 +52,13 @@ class ChargePicture:
     def column(self, name: str) -> Floats:
         """Values of a column, not a number where there is none."""
         return np.array([row[name] for row in self.rows], dtype=np.float64)
+
+    def between(self) -> list[dict[str, float]]:
+        """States of charge and doses close to each other, for lines of what is true."""
+        soc, dose = self.column("soc"), self.column("dose")
+        fine = np.linspace(soc[0], soc[-1], _FINE)
+        doses = np.interp(fine, soc, dose)
+        return [{"soc": float(s), "dose": float(d)} for s, d in zip(fine, doses, strict=True)]
 
     @property
     def soc(self) -> Floats:
@@ -182,9 +191,11 @@ def _points(
     )
     if picture.truth is None:
         return
-    true = np.array([scale * picture.truth(row, name) for row in picture.rows])
+    between = picture.between()
+    true = np.array([scale * picture.truth(row, name) for row in between])
     if np.isfinite(true).any():
-        axes.plot(picture.soc, true, color=colour, linewidth=0.8, alpha=0.7)
+        soc = [100.0 * row["soc"] for row in between]
+        axes.plot(soc, true, color=colour, linewidth=0.8, alpha=0.7)
 
 
 def _lines_are(title: str, picture: ChargePicture) -> str:

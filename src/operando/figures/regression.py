@@ -16,7 +16,7 @@ _LASSO, _NET, _STABLE, _GREY = "#0072B2", "#E69F00", "#009E73", "#4D4D4D"
 _SHOWN = 14
 
 
-def draw_regression(result: RegressionResult, path: Path) -> Path:
+def draw_regression(result: RegressionResult, path: Path, unit: str = "") -> Path:
     """Draw the regression as three panels.
 
     Parameters
@@ -24,6 +24,8 @@ def draw_regression(result: RegressionResult, path: Path) -> Path:
     result : RegressionResult
     path : Path
         File to write; its suffix is the format.
+    unit : str
+        Of the target; a table of numbers says none.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def draw_regression(result: RegressionResult, path: Path) -> Path:
         # Names of columns may be in letters that the font lacks; boxes are drawn for them.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         left, middle, right = fig.subplots(1, 3, width_ratios=[1.25, 1.0, 0.7])
-        _predicted(left, result)
+        _predicted(left, result, unit)
         shown = _shown(result)
         _coefficients(middle, result, shown)
         _stability(right, result, shown)
@@ -55,7 +57,7 @@ def _headline(result: RegressionResult) -> str:
     return "     ".join(words)
 
 
-def _predicted(axes: Axes, result: RegressionResult) -> None:
+def _predicted(axes: Axes, result: RegressionResult, unit: str) -> None:
     y = result.table.target
     for name, fit, colour, marker, inside in (
         ("LASSO", result.lasso, _LASSO, "o", _LASSO),
@@ -77,8 +79,9 @@ def _predicted(axes: Axes, result: RegressionResult) -> None:
     ends = [y.min() - margin, y.max() + margin]
     axes.plot(ends, ends, color=_GREY, linewidth=0.8, zorder=0)
     axes.set_title("left out and predicted (nested)")
-    axes.set_xlabel(f"{target}, measured")
-    axes.set_ylabel(f"{target}, predicted")
+    ending = f", {unit}" if unit else ""
+    axes.set_xlabel(f"{target}, measured{ending}")
+    axes.set_ylabel(f"{target}, predicted{ending}")
     axes.legend(loc="upper left", fontsize=7.5, frameon=False)
 
 
