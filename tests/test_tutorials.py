@@ -1,4 +1,7 @@
-"""Every tutorial runs as it is printed: its blocks in order, in an empty folder."""
+"""Every tutorial runs as it is printed: its blocks in order, in an empty folder.
+
+So does the how-to that is all code.
+"""
 
 import contextlib
 import io
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tutorials"
-PAGES = sorted(FOLDER.glob("*.md"))
+PAGES = [*sorted(FOLDER.glob("*.md")), FOLDER.parent / "how-to" / "kinetic-law.md"]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
