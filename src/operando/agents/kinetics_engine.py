@@ -19,7 +19,8 @@ from operando.agents.kinetics_history import History, check_frames
 from operando.agents.kinetics_observation import AreaObservation
 from operando.agents.kinetics_posterior import LatticePosterior, LawPosterior, Samples
 from operando.agents.kinetics_stream import Answer, LawsStream
-from operando.agents.kinetics_summary import KineticsSummary, Marginal, ModelSummary
+from operando.agents.kinetics_summary import KineticsSummary
+from operando.agents.kinetics_summing import summarise
 from operando.errors import BadInput
 from operando.physics.kinetic_laws import KineticLaw
 
@@ -118,36 +119,10 @@ class KineticsEngine:
             Before the first frame.
         """
         answer = self._current()
-        weighing, posteriors = answer.weighing, answer.posteriors
-        parts = [
-            [p.part(column, s) for p, s in zip(posteriors, weighing.share, strict=True)]
-            for column in (0, 1)
-        ]
-        t0 = Marginal(parts[0])
-        before = at = None
-        ts = self.config.valve_time if ts is None else ts
-        if ts is not None:
-            before = t0.cdf(ts) * weighing.p_begun
-            past = self._stream.past(self._history)
-            ratio = t0.density_at(ts) * (past.high - past.low)
-            at = ratio / (1.0 + ratio)
+        past = self._stream.past(self._history)
         constant = self._stream.observation.constant(self._history.whole())
-        return KineticsSummary(
-            frames=len(self),
-            models={
-                p.law.name: _model(p, float(value + constant), float(chance))
-                for p, value, chance in zip(
-                    posteriors, weighing.each, weighing.probability, strict=True
-                )
-            },
-            best=posteriors[int(np.argmax(weighing.each))].law.name,
-            t0=t0.estimate(),
-            k=Marginal(parts[1]).estimate_of_log(parts[1]),
-            p_begun=weighing.p_begun,
-            p_t0_before=before,
-            p_t0_at_ts=at,
-            locking_on=weighing.p_begun > 0.5 and not answer.settled,
-        )
+        ts = self.config.valve_time if ts is None else ts
+        return summarise(answer, past, constant, len(self), ts)
 
     def alpha_band(self, times: ArrayLike, seed: int = 0) -> tuple[Floats, Floats, Floats]:
         """Mean and central 95 % of α at `times` (t,), averaged over laws; three arrays (t,)."""
@@ -236,18 +211,3 @@ class KineticsEngine:
             if posterior.law.name == model:
                 return posterior
         raise BadInput(f"no law {model!r}; there are {', '.join(self.config.laws)}")
-
-
-def _model(posterior: LawPosterior, log_evidence: float, probability: float) -> ModelSummary:
-    rate = [posterior.part(1)]
-    shape = None
-    if posterior.law.shape is not None:
-        parts = [posterior.part(2)]
-        shape = Marginal(parts).estimate_of_log(parts)
-    return ModelSummary(
-        t0=Marginal([posterior.part(0)]).estimate(),
-        k=Marginal(rate).estimate_of_log(rate),
-        shape=shape,
-        log_evidence=log_evidence,
-        probability=probability,
-    )

@@ -91,7 +91,7 @@ class Grid:
 LIVE = Grid(0.75, 5.3, 12.0, 0.7, 3.6)
 """For streams."""
 
-FINE = Grid(0.4, 6.4, 40.0, 0.4, 6.5)
+FINE = Grid(0.6, 5.8, 20.0, 0.55, 4.5)
 """For whole records."""
 
 

@@ -94,9 +94,12 @@ class Moments:
             return old
         mean = float(self.mass @ old)
         sd = float(np.sqrt(self.mass @ (old - mean) ** 2 + (self.slices.step / 4.0) ** 2))
+        half = 4.5 * wider * sd
+        if self.ends > 0.05:  # the posterior goes on beyond: move by half the range
+            half = max(half, 0.5 * float(old[-1] - old[0]))
+            sd = max(sd, half / 6.0)
         step = grid.step * sd
-        low = max(mean - 4.5 * wider * sd, -_REACH - step)
-        high = min(mean + 4.5 * wider * sd, _REACH + step)
+        low, high = max(mean - half, -_REACH - step), min(mean + half, _REACH + step)
         return np.linspace(low, high, max(5, int(np.ceil((high - low) / step)) + 1))
 
     def at(self, nodes: Floats) -> Slices:

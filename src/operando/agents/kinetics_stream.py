@@ -187,6 +187,7 @@ class LawsStream:
         """Build every lattice anew, in its place where it still fits."""
         if not self.lattices:
             self.lattices = [self._cold(self.task(law, history)) for law in self.laws]
+            return
         for index, old in enumerate(self.lattices):
             lattice = self.task(old.law, history).refill(old.lattice)
             posterior = LatticePosterior.of(lattice, self.prior)

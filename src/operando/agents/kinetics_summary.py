@@ -59,6 +59,16 @@ class ModelSummary:
     log_evidence: float
     probability: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON takes it."""
+        return {
+            "t0": self.t0.as_dict(),
+            "k": self.k.as_dict(),
+            "shape": None if self.shape is None else self.shape.as_dict(),
+            "log_evidence": self.log_evidence,
+            "probability": self.probability,
+        }
+
 
 @dataclass(frozen=True)
 class KineticsSummary:
@@ -95,6 +105,20 @@ class KineticsSummary:
     p_t0_at_ts: float | None
     locking_on: bool
 
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON takes it."""
+        return {
+            "frames": self.frames,
+            "best": self.best,
+            "models": {name: model.as_dict() for name, model in self.models.items()},
+            "t0": self.t0.as_dict(),
+            "k": self.k.as_dict(),
+            "p_begun": self.p_begun,
+            "p_t0_before": self.p_t0_before,
+            "p_t0_at_ts": self.p_t0_at_ts,
+            "locking_on": self.locking_on,
+        }
+
 
 @dataclass(frozen=True)
 class Part:
@@ -126,6 +150,7 @@ class Marginal:
         self.mean = float(weights @ values)
         self.sd = float(np.sqrt(weights @ (values - self.mean) ** 2))
         held = values[weights > 1e-9]
+        self._ends = float(held.min()), float(held.max())
         pad = 0.05 * (held.max() - held.min()) + 1e-12
         self.grid = np.linspace(held.min() - pad, held.max() + pad, _GRID)
         density = sum((self._blur(part) for part in parts), np.zeros(_GRID))
@@ -160,7 +185,7 @@ class Marginal:
 
     def quantiles(self) -> Floats:
         """Values at :data:`LEVELS`."""
-        return np.asarray(np.interp(LEVELS, self._cdf, self.grid))
+        return np.clip(np.interp(LEVELS, self._cdf, self.grid), *self._ends)
 
     def estimate(self) -> Estimate:
         """Mean, standard deviation and quantiles."""
