@@ -14,10 +14,11 @@ import numpy as np
 
 from operando.agents.base import DocumentWorker
 from operando.agents.kinetics_areas import AreaWeights, ends_from_arrays, ends_to_arrays
+from operando.agents.kinetics_choice import choose
 from operando.agents.kinetics_documents import ENDS, KineticsDocuments
 from operando.agents.kinetics_record import KineticsRecord, Update
 from operando.agents.kinetics_settings import KineticsAgentConfig
-from operando.agents.kinetics_words import BEGUN, odds, verdict
+from operando.agents.kinetics_words import odds, verdict
 from operando.errors import AgentError, BadInput
 
 __all__ = ["KineticsAgent", "KineticsAgentConfig"]
@@ -140,20 +141,21 @@ class KineticsAgent:
             One, with ``action`` ("go on" or "stop"), ``why``, the answer so far (``frames``,
             ``t0``, ``t0_sd`` in s on the record's clock, ``k``, ``k_sd`` in 1/s, ``best``,
             ``probability``, ``p_begun``, ``p_t0_at_ts``, ``locking_on``), ``model_version``,
-            ``think_time`` (s) and ``_id``.
+            ``think_time`` (s) and ``_id``. With a design also ``exposure`` (s) and ``num`` of the
+            next frames, and ``pause``: so many seconds with the shutter closed after them.
         """
         begin = time.perf_counter()
         record = self.record()
         with self._lock:
-            last = record.settle()
-            stop, why = self._enough(record)
-            summary = last.summary
+            choice = choose(record)
+            summary = record.updates[-1].summary
             at = summary.p_t0_at_ts
             return [
                 {
                     "_id": str(len(record.updates)),
-                    "action": "stop" if stop else "go on",
-                    "why": why,
+                    "action": "stop" if choice.stop else "go on",
+                    "why": choice.why,
+                    **choice.frames,
                     "frames": summary.frames,
                     "t0": summary.t0.mean,
                     "t0_sd": summary.t0.sd,
@@ -170,25 +172,13 @@ class KineticsAgent:
             ]
 
     def should_stop(self) -> tuple[bool, str | None]:
-        """Stop when all targets of the configuration have been met for a while."""
+        """Stop when the configuration's rule says so; see `kinetics_stopping`."""
         self.drain()
         with self._lock:
-            if self._record is None or not self.config.targets:
+            if self._record is None:
                 return False, None
-            self._record.settle()
-            stop, why = self._enough(self._record)
-            return stop, why if stop else None
-
-    def _enough(self, record: KineticsRecord) -> tuple[bool, str]:
-        targets, recent = self.config.targets, record.updates[-self.config.settled :]
-        if not targets:
-            return False, "no target was set"
-        reasons = [_lacking(update, targets) for update in recent]
-        if reasons[-1]:
-            return False, reasons[-1]
-        if len(recent) < self.config.settled or any(reasons):
-            return False, "targets met, but not for long enough"
-        return True, "targets met: " + ", ".join(f"{k} {v:g}" for k, v in targets.items())
+            choice = choose(self._record)
+            return choice.stop, choice.why if choice.stop else None
 
     def report(self) -> Mapping[str, Any]:
         """Summarise the current answer."""
@@ -276,21 +266,3 @@ def describe(record: KineticsRecord, update: Update | None = None) -> dict[str, 
         "cpu_ms_per_frame": 1e3 * sum(one.cpu_seconds for one in passed) / summary.frames,
         "ms_slowest": 1e3 * max(one.seconds for one in passed),
     }
-
-
-def _lacking(update: Update, targets: Mapping[str, float]) -> str:
-    """Say what an update lacks of the targets; nothing when it has them all."""
-    summary = update.summary
-    if summary.p_begun < BEGUN:
-        return "nothing has begun yet"
-    if summary.locking_on:
-        return "locking on to the onset"
-    for name, sd in (("sd_t0", summary.t0.sd), ("sd_k", summary.k.sd)):
-        if name in targets and sd > targets[name]:
-            return f"{name} is {sd:.3g}, {targets[name]:.3g} is wanted"
-    if (
-        "odds" in targets
-        and (least := min(odds(summary).values(), default=np.inf)) < (targets["odds"])
-    ):
-        return f"odds between laws are {least:.3g}, {targets['odds']:.3g} is wanted"
-    return ""

@@ -143,6 +143,9 @@ class Proposal:
     gain : float or None
         What these frames together are expected to tell of what is wanted, nats; None before the
         onset.
+    per_frame : float or None
+        The same for one frame, which a stop rule compares with the cost of a frame. With the
+        shutter closed: of the frames that would have been worth most.
     reason : str
         In one line.
     """
@@ -152,12 +155,8 @@ class Proposal:
     interval: float
     num: int
     gain: float | None
+    per_frame: float | None
     reason: str
-
-    @property
-    def gain_per_frame(self) -> float | None:
-        """What the stop rule compares with the cost of a frame, nats."""
-        return None if self.gain is None else self.gain / max(self.num, 1)
 
 
 class FrameDesign:
@@ -221,8 +220,8 @@ class FrameDesign:
             cadence = self.waiting(spent, flux, wait)
             if summary.p_begun > _SUSPECTED:
                 cadence = Cadence(cadence.exposure, cadence.exposure + self.config.dead_time)
-                return self._frames(cadence, left, None, "locking on: no gap")
-            return self._frames(cadence, left, None, "waiting for the onset", 1)
+                return self._frames(cadence, left, "locking on: no gap")
+            return self._frames(cadence, left, "waiting for the onset", 1)
         return self._best(engine, now, flux, left)
 
     def waiting(self, spent: float, flux: float, wait: float) -> Cadence:
@@ -263,23 +262,15 @@ class FrameDesign:
             return self._closed("the dose that is left is too small for a frame", 0.0)
         cadence, num, gain = best
         if most <= 0.0:
-            return self._closed(
-                f"the next {config.horizon:g} s would tell {gain:.2g} nat, less than they cost",
-                gain,
-            )
+            why = f"the next {config.horizon:g} s would tell {gain:.2g} nat, less than they cost"
+            return self._closed(why, gain / num)
         why = f"{num} frames tell {gain:.2g} nat and cost {num * config.cost(cadence):.2g}"
-        return Proposal(True, cadence.exposure, cadence.period, num, gain, why)
+        return Proposal(True, cadence.exposure, cadence.period, num, gain, gain / num, why)
 
-    def _frames(
-        self, cadence: Cadence, left: float, gain: float | None, why: str, most: int | None = None
-    ) -> Proposal:
-        num = max(
-            1,
-            min(
-                most or cadence.frames(self.config.horizon), int(min(left / cadence.exposure, 1e9))
-            ),
-        )
-        return Proposal(True, cadence.exposure, cadence.period, num, gain, why)
+    def _frames(self, cadence: Cadence, left: float, why: str, most: int | None = None) -> Proposal:
+        most = most or cadence.frames(self.config.horizon)
+        num = max(1, min(most, int(min(left / cadence.exposure, 1e9))))
+        return Proposal(True, cadence.exposure, cadence.period, num, None, None, why)
 
-    def _closed(self, why: str, gain: float) -> Proposal:
-        return Proposal(False, 0.0, self.config.horizon, 0, gain, why)
+    def _closed(self, why: str, per_frame: float) -> Proposal:
+        return Proposal(False, 0.0, self.config.horizon, 0, 0.0, per_frame, why)

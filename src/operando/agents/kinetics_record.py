@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operando.agents.kinetics_areas import AreaWeights
+from operando.agents.kinetics_design import FrameDesign
 from operando.agents.kinetics_documents import TimedPatterns
 from operando.agents.kinetics_engine import KineticsEngine
 from operando.agents.kinetics_settings import KineticsAgentConfig
@@ -60,12 +61,15 @@ class KineticsRecord:
     updates : list of Update
     valve_time : float or None
         When the valve opened, s on the record's clock, which begins with the first frame.
+    design : FrameDesign or None
+        What proposes the next frames, if the configuration has one.
     """
 
     def __init__(self, weights: AreaWeights, config: KineticsAgentConfig) -> None:
         self.weights, self.config = weights, config
         self.updates: list[Update] = []
         self.valve_time: float | None = None
+        self.design = config.design and FrameDesign(config.design, weights.noise)
         self.origin: float | None = None
         self._engine = KineticsEngine(config.kinetics, weights.noise)
         self._waiting_for_valve = False

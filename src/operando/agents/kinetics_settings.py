@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from operando.agents.kinetics_config import KineticsConfig
+from operando.agents.kinetics_design import DesignConfig
+from operando.agents.kinetics_stopping import StopConfig
 from operando.errors import BadInput
 
 
@@ -27,6 +29,11 @@ class KineticsAgentConfig:
         Bayes factor of the best law against each other one that is enough.
     settled : int
         For so many updates one after the other all targets must be met.
+    stop : StopConfig, optional
+        When to stop in more words than the targets above, which are left out then.
+    design : DesignConfig, optional
+        Propose exposures and pauses by what frames are expected to tell. Without it frames go
+        on as the plan begins them.
     seed : int
         Recorded for completeness: this agent draws no random numbers.
 
@@ -47,6 +54,8 @@ class KineticsAgentConfig:
     target_sd_k: float | None = None
     target_odds: float | None = None
     settled: int = 3
+    stop: StopConfig | None = None
+    design: DesignConfig | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +64,8 @@ class KineticsAgentConfig:
                 raise BadInput(f"the target of {name} is {value}; it must be above 0")
         if self.settled < 1:
             raise BadInput(f"targets must hold for 1 update or more, not {self.settled}")
+        if self.stop is not None and self.targets:
+            raise BadInput(f"targets of {', '.join(self.targets)} and stop: one of them is needed")
 
     @property
     def targets(self) -> dict[str, float]:
@@ -66,6 +77,11 @@ class KineticsAgentConfig:
         }
         return {name: float(value) for name, value in every.items() if value is not None}
 
+    @property
+    def stopping(self) -> StopConfig:
+        """When to stop, from `stop` or from the targets, which must all be met."""
+        return self.stop or StopConfig(**self.targets, every=True, settled=self.settled)
+
     def to_mapping(self) -> dict[str, Any]:
         """Give the settings as JSON takes them."""
         return {
@@ -75,6 +91,8 @@ class KineticsAgentConfig:
             "target_sd_k": self.target_sd_k,
             "target_odds": self.target_odds,
             "settled": self.settled,
+            "stop": None if self.stop is None else self.stop.to_mapping(),
+            "design": None if self.design is None else self.design.to_mapping(),
             "seed": self.seed,
         }
 
@@ -89,6 +107,9 @@ class KineticsAgentConfig:
         """
         rest = dict(values)
         kinetics = KineticsConfig.from_mapping(dict(rest.pop("kinetics", {})))
+        for name, kind in (("stop", StopConfig), ("design", DesignConfig)):
+            if rest.get(name) is not None:
+                rest[name] = kind.from_mapping(rest[name])
         try:
             return cls(kinetics=kinetics, **rest)
         except TypeError as error:

@@ -145,8 +145,8 @@ class StopRule:
             for one, row in zip(recent, judged, strict=True)
         )
         if len(recent) < config.settled or not held:
-            return False, f"targets met, but not in {config.settled} updates one after the other"
-        return True, "; ".join(why for met, why in last if met)
+            return False, f"targets met, but not in {config.settled} updates running"
+        return True, "targets met: " + "; ".join(why for met, why in last if met)
 
     def _widths(self, summary: KineticsSummary) -> tuple[bool, str] | None:
         config = self.config
@@ -156,17 +156,16 @@ class StopRule:
         wanted = [
             (name, sd, target, unit)
             for name, sd, target, unit in (
-                ("sd(t0)", judged.t0.sd, config.sd_t0, "s"),
-                ("sd(k)", judged.k.sd, config.sd_k, "1/s"),
+                ("sd_t0", judged.t0.sd, config.sd_t0, "s"),
+                ("sd_k", judged.k.sd, config.sd_k, "1/s"),
             )
             if target is not None
         ]
         if not wanted:
             return None
         missed = [one for one in wanted if one[1] > one[2]]
-        words = "above" if missed else "within"
         return not missed, ", ".join(
-            f"{name} {sd:.3g} {unit} {words} {target:.3g}"
+            f"{name} is {sd:.3g} {unit}, {target:.3g} is wanted"
             for name, sd, target, unit in (missed or wanted)
         )
 
@@ -183,7 +182,6 @@ class StopRule:
         best = summary.models[summary.best].log_evidence
         nearest = max(rivals, key=lambda name: summary.models[name].log_evidence)
         found = math.exp(min(best - summary.models[nearest].log_evidence, 690.0))
-        words = "reach" if found >= config.odds else "below"
         return found >= config.odds, (
-            f"odds of {summary.best} against {nearest} {found:.3g} {words} {config.odds:g}"
+            f"odds of {summary.best} against {nearest} are {found:.3g}, {config.odds:g} is wanted"
         )
