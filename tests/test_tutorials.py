@@ -1,6 +1,6 @@
 """Every tutorial runs as it is printed: its blocks in order, in an empty folder.
 
-So does the how-to that is all code.
+So do the how-tos that are all code.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tutorials"
-PAGES = [*sorted(FOLDER.glob("*.md")), FOLDER.parent / "how-to" / "kinetic-law.md"]
+HOW_TO = FOLDER.parent / "how-to"
+PAGES = [*sorted(FOLDER.glob("*.md")), HOW_TO / "kinetic-law.md", HOW_TO / "when-to-stop.md"]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -9,6 +9,8 @@ import pytest
 from bluesky.utils import RunEngineInterrupted
 
 from operando.agents.kinetics_agent import KineticsAgent
+from operando.agents.kinetics_design import DesignConfig
+from operando.agents.kinetics_stopping import StopConfig
 from operando.errors import BadInput
 from operando.plans import WatchSettings, measure_ends, watch_kinetics
 from operando.replaying import rebuild, replay_run
@@ -85,6 +87,54 @@ def test_an_agent_may_choose_other_exposures_which_stand_in_the_frames(engine, d
     frames = rows(documents, "primary")
     lengths = [row["frame_stop"] - row["frame_start"] for row in frames]
     assert lengths == pytest.approx([0.332] * 4 + [0.05] * 3, abs=1e-6)
+
+
+def test_an_agent_may_have_the_shutter_closed_for_a_while(engine, documents, station):
+    once = {"action": "go on", "exposure": 0.1, "num": 2, "pause": 0.5}
+    nothing = {"action": "go on", "num": 0, "pause": 1.0}
+    moves = []
+    engine.msg_hook = lambda msg: moves.append(msg.args) if msg.obj is station.shutter else None
+    answers = Answers(once, nothing, once, {"action": "stop"})
+    engine(watch_kinetics(station, answers, settings=watch()))
+    start = np.array([row["frame_start"] for row in rows(documents, "primary")])
+    assert len(start) == 8  # four before the valve, twice two
+    assert start[6] - start[5] > 0.1 + 0.5 + 1.0
+    assert [row["decision_pause"] for row in rows(documents, "decisions")] == [0.5, 1.0, 0.5, 0.0]
+    assert moves.count(("closed",)) == moves.count(("open",)) >= 4
+    assert not station.shutter.is_open
+
+
+def test_neither_frames_nor_a_pause_is_no_answer(engine, documents, station):
+    engine(watch_kinetics(station, Answers({"action": "go on", "num": 0}), settings=watch()))
+    reasons = {row["decision_reason"] for row in rows(documents, "decisions")}
+    assert all(reason.startswith("fallback: BadInput") for reason in reasons)
+    assert len(rows(documents, "primary")) == 18
+
+
+def test_an_agent_with_a_design_saves_exposures_and_is_decided_again(engine, documents, station):
+    design = DesignConfig(exposures=(0.332,), spacings=(1,), exposure_cost=0.5)
+    agent = KineticsAgent(agent_config(design=design, stop=StopConfig(sd_t0=1e-6, sd_k=1e-6)))
+    engine.subscribe(agent)
+    (references,) = engine(measure_ends(station, frames=30))
+    ends = list(documents)
+    documents.clear()
+    agent.drain()
+    engine(watch_kinetics(station, agent, settings=watch(longest=14.0), references=references))
+    decisions = rows(documents, "decisions")
+    assert {row["decision_reason"] for row in decisions} == {"agent"}
+    closed = [row for row in decisions if row["decision_num"] == 0]
+    assert closed
+    assert "less than they cost" in closed[-1]["decision_why"]
+    assert len(rows(documents, "primary")) < 0.8 * 14.0 / 0.333
+    assert agent.record().updates[-1].summary.p_begun > 0.99
+    again = rebuild(documents[0][1]["agent"])
+    for name, doc in ends:
+        again(name, doc)
+    result = replay_run(documents, again)
+    again.close()
+    agent.close()
+    assert result.compared == result.decisions > 3
+    assert result.first_difference is None
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class RunFrames:
         if count < 3:
             raise BadInput(f"{count} frames make no run; three or more are needed")
         # Half a frame off, so that the onset lies where it neither helps nor harms most.
-        start = exposure * np.arange(count) - before + exposure / 2.0
+        start = exposure * (np.arange(count, dtype=np.float64) + 0.5) - before
         return cls(start, start + exposure, noise, flux)
 
     def log_rate_sd(self, law: KineticLaw, rate: float, shape: float = 1.0) -> float:

@@ -128,7 +128,8 @@ def watch_kinetics(
         The devices.
     agent : object, optional
         Its ``suggest(1)`` says after each portion whether to "stop" or "go on", and may give
-        another ``exposure`` (s) or ``num`` for the next one.
+        another ``exposure`` (s) or ``num`` for the next one, and ``pause``: so many seconds with
+        the shutter closed after it, or instead of it if ``num`` is 0.
     settings : WatchSettings, optional
     references : str
         Uid of the run that the agent has learnt the end patterns from.
@@ -274,13 +275,19 @@ def _watch(station: KineticsStation, agent: Any, settings: WatchSettings) -> Msg
         fresh = 0.0
     yield from bps.mv(station.gas, "open")
     yield from _note_gas(station.gas)
-    chooser = _Chooser(agent, station.train, settings)
+    chooser = _Chooser(agent, station, settings)
     while True:
         now = timestamp((yield Msg("read", station.gas))) or began
         decision = yield from chooser.decide(spent, now - began)
         if decision.limit or decision.action == "stop":
             break
-        spent += yield from _portion(station.train, decision.exposure, decision.num, "primary")
+        if decision.num:
+            frames = decision.exposure, decision.num, "primary", fresh
+            spent += yield from _portion(station.train, *frames)
+            fresh = 0.0
+        if decision.pause:
+            yield from _pause(station, decision.pause)
+            fresh = 1.0
     yield from bps.mv(station.gas, "closed")
     yield from _note_gas(station.gas)
     return f"ended by {decision.limit or decision.why or decision.reason}"
@@ -295,6 +302,14 @@ def _sizes(total: int, portion: int) -> list[int]:
     [3, 3, 1]
     """
     return [min(portion, total - done) for done in range(0, total, portion)]
+
+
+def _pause(station: KineticsStation, seconds: float) -> MsgGenerator[None]:
+    """Keep the beam off the sample for a while; the next frames are a new train."""
+    yield Msg("checkpoint")
+    yield from bps.mv(station.shutter, "closed")
+    yield from bps.mv(station.dwell, seconds)
+    yield from bps.mv(station.shutter, "open")
 
 
 def _note_gas(gas: Any) -> MsgGenerator[float]:
@@ -313,13 +328,13 @@ class _Chooser:
     ----------
     agent : object or None
         Whom to ask.
-    train : object
-        Refuses exposures that cannot be made.
+    station : KineticsStation
+        Its train and dwell refuse what cannot be done.
     settings : WatchSettings
     """
 
-    def __init__(self, agent: Any, train: Any, settings: WatchSettings) -> None:
-        self._agent, self._train, self._settings = agent, train, settings
+    def __init__(self, agent: Any, station: KineticsStation, settings: WatchSettings) -> None:
+        self._agent, self._station, self._settings = agent, station, settings
         self._recorder = decision_recorder()
         self._question: Consultation | None = None
         self._index = 0
@@ -363,7 +378,10 @@ class _Chooser:
             decision = decision_from(
                 suggestion, self._index, settings.exposure, settings.frames, question.seconds
             )
-            self._train.check_value({"exposure": decision.exposure, "num": decision.num})
+            if decision.num or not decision.pause:
+                portion = {"exposure": decision.exposure, "num": decision.num}
+                self._station.train.check_value(portion)
+            self._station.dwell.check_value(decision.pause)
             return decision
         except Exception as error:
             return self._fall_back(f"{type(error).__name__}: {error}")
@@ -378,7 +396,7 @@ class _Chooser:
     def _limited(self, decision: KineticsDecision, spent: float, passed: float) -> KineticsDecision:
         """Note the limit that the next portion would break, if any."""
         settings, more = self._settings, decision.exposure * decision.num
-        if passed + more > settings.longest:
+        if passed + more + decision.pause > settings.longest:
             return replace(decision, limit=f"the longest record, {settings.longest:g} s")
         if spent + more > settings.dose_limit:
             return replace(decision, limit=f"the dose limit, {settings.dose_limit:g} s")

@@ -23,11 +23,13 @@ class KineticsDecision:
     exposure : float
         Exposure of the next frames, s.
     num : int
-        Number of frames of the next portion.
+        Number of frames of the next portion; 0 if there is only a pause.
     reason : str
         "agent", or "fallback: " and what went wrong.
     limit : str
         The plan's limit that ends the run whatever the agent says; usually empty.
+    pause : float
+        Time with the shutter closed after the frames, s.
     why : str
         The agent's own words.
     frames : int
@@ -60,6 +62,7 @@ class KineticsDecision:
     num: int
     reason: str
     limit: str = ""
+    pause: float = 0.0
     why: str = ""
     frames: int = 0
     t0: float = 0.0
@@ -79,6 +82,7 @@ class KineticsDecision:
 UNITS: Mapping[str, str] = MappingProxyType(
     {
         "exposure": "s",
+        "pause": "s",
         "t0": "s",
         "t0_sd": "s",
         "k": "1/s",
