@@ -26,13 +26,17 @@ class PointLabels:
     def of(self, memory: MapMemory) -> PhaseLabels:
         """Label every point (ny * nx); those without a pattern have log odds of nought."""
         if self._kept is None or self._kept[0] is not memory:
-            empty = np.zeros((memory.grid.size, len(LABELS) + 1), dtype=np.float32)
-            self._kept = memory, PhaseLabels(empty[:, :-1], empty[:, -1])
+            own = len(self._classifier.own_names)
+            empty = np.zeros((memory.grid.size, len(LABELS) + 1 + own), dtype=np.float32)
+            nine, score = empty[:, : len(LABELS)], empty[:, len(LABELS)]
+            self._kept = memory, PhaseLabels(nine, score, empty[:, len(LABELS) + 1 :])
             memory.mark_changed()
         labels, changed = self._kept[1], memory.take_changed()
         if changed.size:
             fresh = self._classify(memory, changed)
             labels.logit[changed], labels.unknown_score[changed] = fresh.logit, fresh.unknown_score
+            if labels.own is not None and fresh.own is not None:
+                labels.own[changed] = fresh.own
         return labels
 
     def _classify(self, memory: MapMemory, points: NDArray[np.int64]) -> PhaseLabels:

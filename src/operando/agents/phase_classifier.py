@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from threadpoolctl import ThreadpoolController
 
+from operando.agents.own_phases import OwnPhases
 from operando.agents.patterns import FloatArray, PowderPatterns
-from operando.agents.phase_features import effective_variance, features, to_canonical
+from operando.agents.phase_calibration import identity_calibration, platt
+from operando.agents.phase_evidence import second_stage_features
+from operando.agents.phase_features import effective_variance, to_canonical
 from operando.agents.phase_network import Ensemble
-from operando.agents.unknown import RESIDUAL_FEATURES, residual_features
+from operando.agents.unknown import RESIDUAL_FEATURES
 from operando.errors import BadInput
-from operando.physics.phases import CRYSTALLINE, LABELS
+from operando.physics.phases import LABELS
 
 _BATCH = 4096  # patterns at a time: the working set stays in the cache
 _RESIN = LABELS.index("resin")
@@ -38,11 +40,15 @@ class PhaseLabels:
     logit : ndarray of float32, (n, 9)
         Calibrated log odds in the order of ``LABELS``.
     unknown_score : ndarray of float32, (n,)
-        Probability, from the left-over intensity alone, that an unlisted phase is present.
+        Probability, from the left-over intensity alone, that an unlisted phase is present; with
+        phases that were added, one beside those.
+    own : ndarray of float32, (n, k), optional
+        Log odds of the k phases that were added, each in a third of all patterns beforehand.
     """
 
     logit: FloatArray
     unknown_score: FloatArray
+    own: FloatArray | None = None
 
     @property
     def probability(self) -> FloatArray:
@@ -111,6 +117,8 @@ class PhaseClassifier:
         Slope and offset of each label's logit.
     metadata : mapping
         Where the model comes from: training configuration, held-out figures.
+    own : OwnPhases, optional
+        Phases that a user added; see :func:`operando.agents.own_training.add_phases`.
     """
 
     first: Ensemble
@@ -118,6 +126,7 @@ class PhaseClassifier:
     unknown: FloatArray
     calibration: FloatArray
     metadata: Mapping[str, Any]
+    own: OwnPhases | None = None
 
     @classmethod
     def shipped(cls) -> PhaseClassifier:
@@ -144,13 +153,18 @@ class PhaseClassifier:
                     np.asarray(arrays["unknown"], dtype=np.float32),
                     np.asarray(arrays["calibration"], dtype=np.float32),
                     metadata,
+                    OwnPhases.from_arrays(arrays, added)
+                    if (added := metadata.get("own"))
+                    else None,
                 )
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise BadInput(f"{path} is not a phase model of operando: {error}") from error
 
     def save(self, path: Path | str) -> None:
         """Write the model as an npz file of plain arrays."""
-        metadata = np.frombuffer(json.dumps(dict(self.metadata)).encode(), dtype=np.uint8)
+        added = {} if self.own is None else {"own": self.own.as_metadata()}
+        text = json.dumps({**self.metadata, **added})
+        metadata = np.frombuffer(text.encode(), dtype=np.uint8)
         arrays: dict[str, NDArray[Any]] = {**self._arrays, "metadata": metadata}
         with Path(path).open("wb") as file:  # given a name, numpy would append .npz to it
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -162,6 +176,7 @@ class PhaseClassifier:
             **self.second.arrays("second"),
             "unknown": self.unknown,
             "calibration": self.calibration,
+            **({} if self.own is None else self.own.arrays()),
         }
 
     @cached_property
@@ -192,10 +207,11 @@ class PhaseClassifier:
         """
         logit = np.empty((len(patterns), len(LABELS)), dtype=np.float32)
         score = np.empty(len(patterns), dtype=np.float32)
+        own = np.empty((len(patterns), len(self.own_names)), dtype=np.float32)
 
         def fill(begin: int) -> None:
             part = slice(begin, begin + _BATCH)
-            logit[part], score[part] = self._opinion(patterns[part])
+            logit[part], score[part], own[part] = self._opinion(patterns[part])
 
         begins = range(0, len(patterns), _BATCH)
         # BLAS on one thread: the same numbers on any machine, and no threads within threads.
@@ -208,13 +224,24 @@ class PhaseClassifier:
                 for begin in begins:
                     fill(begin)
         slope, offset = self.calibration.T
-        return PhaseLabels(logit * slope + offset, score)
+        return PhaseLabels(logit * slope + offset, score, own)
 
-    def _opinion(self, patterns: PowderPatterns) -> tuple[FloatArray, FloatArray]:
-        """Logits before calibration, and unknown scores, of one batch."""
-        evidence = second_stage_features(self.first, to_canonical(patterns))
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Names of the phases that were added."""
+        return () if self.own is None else self.own.names
+
+    def _opinion(self, patterns: PowderPatterns) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Logits before calibration, unknown scores and added phases' logits, of one batch."""
+        intensity, variance = effective_variance(to_canonical(patterns))
+        evidence = second_stage_features(self.first, intensity, variance)
+        logit = self.second.logits(evidence)
+        if self.own is not None:
+            own, beside = self.own.logits(intensity, variance, evidence)
+            return logit, expit(beside), own
         residual = evidence[:, len(LABELS) : len(LABELS) + len(RESIDUAL_FEATURES)]
-        return self.second.logits(evidence), expit(residual @ self.unknown[:-1] + self.unknown[-1])
+        score = expit(residual @ self.unknown[:-1] + self.unknown[-1])
+        return logit, score, np.empty((len(logit), 0), dtype=np.float32)
 
     def recalibrate(
         self, patterns: PowderPatterns, labels: NDArray[np.bool_], *, strength: float = 5.0
@@ -246,7 +273,7 @@ class PhaseClassifier:
             )
         plain = replace(self, calibration=identity_calibration()).classify(patterns).logit
         fitted = [
-            _platt(plain[:, k], labels[:, k], self.calibration[k], strength)
+            platt(plain[:, k], labels[:, k], self.calibration[k], strength)
             for k in range(len(LABELS))
         ]
         metadata = {**self.metadata, "recalibrated_on": len(patterns)}
@@ -257,39 +284,3 @@ class PhaseClassifier:
 def _blas() -> ThreadpoolController:
     """Find the BLAS libraries that are loaded; numpy's is, by now."""
     return ThreadpoolController()
-
-
-def identity_calibration() -> FloatArray:
-    """Slope one and offset nought for each label, (9, 2)."""
-    return np.tile(np.array([1.0, 0.0], dtype=np.float32), (len(LABELS), 1))
-
-
-def second_stage_features(first: Ensemble, canonical: PowderPatterns) -> FloatArray:
-    """Compute what the second stage looks at, (n, 9 + 6 + 1).
-
-    First opinion, left-over peaks once the phases of that opinion are explained away, and the
-    pattern's signal to noise.
-    """
-    intensity, variance = effective_variance(canonical)
-    measured = features(intensity, variance)
-    opinion = first.logits(measured)
-    present = opinion[:, : len(CRYSTALLINE)] > -1.0
-    residual = residual_features(intensity, variance, present)
-    opinion = np.clip(opinion, -12.0, 12.0)
-    return np.concatenate([opinion, residual, measured[:, -1:]], axis=1)
-
-
-def _platt(
-    logit: FloatArray, label: NDArray[np.bool_], start: FloatArray, strength: float
-) -> NDArray[np.float64]:
-    """Slope and offset of one label's logit, held near `start` by a Gaussian prior."""
-    sign = np.where(label, 1.0, -1.0)
-
-    def loss(parameters: NDArray[np.float64]) -> float:
-        margin = sign * (np.exp(parameters[0]) * logit + parameters[1])
-        prior = strength * np.square(parameters - begin).sum()
-        return float(np.logaddexp(0.0, -margin).sum() + 0.5 * prior)
-
-    begin = np.array([np.log(start[0]), start[1]], dtype=float)
-    slope, offset = minimize(loss, begin, method="BFGS").x
-    return np.array([np.exp(slope), offset])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,7 @@ from operando.agents.phase_lines import (
 )
 from operando.physics.crystals import STRUCTURES, structure
 from operando.physics.phases import CRYSTALLINE
-from operando.physics.powder import powder_lines
+from operando.physics.powder import PowderLines, powder_lines
 
 _BINS = CANONICAL_TWO_THETA.size
 _STEP = float(CANONICAL_TWO_THETA[1] - CANONICAL_TWO_THETA[0])
@@ -49,12 +50,15 @@ class Volumes:
         Shares of resin, and of metal that shows no reflection.
     brightness : ndarray of float64, (n, 6)
         Scattering of each listed phase relative to what its share would give as a powder.
+    own : ndarray of float64, (n, k), optional
+        Strength of each added phase, as `strength` has it.
     """
 
     crystalline: NDArray[np.float64]
     resin: NDArray[np.float64]
     silent: NDArray[np.float64]
     brightness: NDArray[np.float64]
+    own: NDArray[np.float64] | None = None
 
     @property
     def strength(self) -> NDArray[np.float64]:
@@ -104,7 +108,12 @@ class _Lines:
     lorentzian: list[NDArray[np.float64]] = field(default_factory=list)
 
 
-def draw_expected(volumes: Volumes, spread: Nuisance, rng: np.random.Generator) -> FloatArray:
+def draw_expected(
+    volumes: Volumes,
+    spread: Nuisance,
+    rng: np.random.Generator,
+    own: Sequence[PowderLines] = (),
+) -> FloatArray:
     """Draw what each pattern would be without counting noise, on an arbitrary scale.
 
     Parameters
@@ -112,16 +121,20 @@ def draw_expected(volumes: Volumes, spread: Nuisance, rng: np.random.Generator) 
     volumes : Volumes
     spread : Nuisance
     rng : numpy.random.Generator
+    own : sequence of PowderLines
+        Of the phases in ``volumes.own``.
 
     Returns
     -------
     ndarray of float32, (n, 487)
         On the canonical axis.
     """
-    return _with_background(_peaks(volumes, spread, rng), volumes, rng)
+    return _with_background(_peaks(volumes, spread, rng, own), volumes, rng)
 
 
-def _peaks(volumes: Volumes, spread: Nuisance, rng: np.random.Generator) -> FloatArray:
+def _peaks(
+    volumes: Volumes, spread: Nuisance, rng: np.random.Generator, own: Sequence[PowderLines]
+) -> FloatArray:
     """Bragg peaks of every pattern, (n, 487)."""
     n = len(volumes.resin)
     instrument = np.exp(rng.uniform(np.log(0.07), np.log(0.22), n))
@@ -139,6 +152,13 @@ def _peaks(volumes: Volumes, spread: Nuisance, rng: np.random.Generator) -> Floa
             lines, owner, d, area, strength[owner, column], sizes, instrument, zero, spread, rng
         )
     _append_unlisted(lines, volumes.crystalline[:, -1], instrument, zero, spread, rng)
+    for column, table in enumerate(own):
+        assert volumes.own is not None
+        owner = np.flatnonzero(volumes.own[:, column] > 0)
+        sizes = np.exp(rng.uniform(np.log(0.03), np.log(0.5), owner.size))
+        d, area = table.d_spacing, table.intensity / 100.0
+        strengths = volumes.own[owner, column]
+        _append(lines, owner, d, area, strengths, sizes, instrument, zero, spread, rng)
     return _draw(lines, n)
 
 

@@ -68,7 +68,7 @@ def to_canonical(patterns: PowderPatterns) -> PowderPatterns:
     return canonical
 
 
-def _local_filter(center: float, fwhm: float) -> NDArray[np.float64]:
+def local_filter(center: float, fwhm: float) -> NDArray[np.float64]:
     """Build a filter blind to any parabola under the line, of unit response to the line."""
     template = gaussian_bins(center, fwhm)
     half = max(0.7, 3.0 * fwhm)
@@ -86,9 +86,7 @@ def _local_filter(center: float, fwhm: float) -> NDArray[np.float64]:
 def _filters() -> FloatArray:
     """All line filters, (487, widths × lines)."""
     columns = [
-        _local_filter(line.two_theta, width)
-        for width in FILTER_WIDTHS
-        for line in reference_lines()
+        local_filter(line.two_theta, width) for width in FILTER_WIDTHS for line in reference_lines()
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 

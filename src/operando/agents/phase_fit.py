@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from operando.agents.patterns import FloatArray
+from operando.agents.phase_calibration import identity_calibration
 from operando.agents.phase_classifier import (
     PhaseClassifier,
     decode,
-    identity_calibration,
-    second_stage_features,
 )
+from operando.agents.phase_evidence import second_stage_features
 from operando.agents.phase_features import effective_variance, features, to_canonical
 from operando.agents.phase_network import train_ensemble
 from operando.agents.phase_training import TrainingConfig, synthetic_patterns
@@ -61,7 +61,7 @@ def train_classifier(
             epochs=10,
         )
         say("training the second stage")
-        evidence = second_stage_features(first, patterns[cut:])
+        evidence = second_stage_features(first, *effective_variance(patterns[cut:]))
         held = int(0.8 * len(evidence))
         second = train_ensemble(
             evidence[:held],

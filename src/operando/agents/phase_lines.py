@@ -12,7 +12,7 @@ from operando.agents.patterns import FloatArray
 from operando.physics.constants import wavelength_from_energy
 from operando.physics.crystals import structure
 from operando.physics.phases import CRYSTALLINE
-from operando.physics.powder import powder_lines
+from operando.physics.powder import PowderLines, powder_lines
 
 #: Axis that all patterns are brought to: 2θ in degrees at 10 keV, what a PILATUS 100K at
 #: 153 mm centred on 25° sees (design figures: 9.72–40.28°, one bin a pixel).
@@ -64,19 +64,25 @@ def reference_lines(min_intensity: float = MIN_INTENSITY) -> tuple[Line, ...]:
     """
     lines: list[Line] = []
     for phase in CRYSTALLINE:
-        table = powder_lines(structure(phase), CANONICAL_WAVELENGTH)
-        two_theta = table.two_theta(CANONICAL_WAVELENGTH)
-        # A line just off the edge still shows half its profile.
-        seen = (two_theta > CANONICAL_EDGES[0]) & (two_theta < CANONICAL_EDGES[-1] + 0.15)
-        position, intensity = two_theta[seen], table.intensity[seen]
-        position, intensity = _merge_close(position, intensity, 0.5 * FILTER_WIDTHS[0])
-        intensity = 100.0 * intensity / intensity.max()
-        lines.extend(
-            Line(phase, float(x), float(i))
-            for x, i in zip(position, intensity, strict=True)
-            if i >= min_intensity
-        )
+        lines += lines_of(powder_lines(structure(phase), CANONICAL_WAVELENGTH), min_intensity)
     return tuple(lines)
+
+
+def lines_of(table: PowderLines, min_intensity: float = MIN_INTENSITY) -> list[Line]:
+    """Lines of one phase on the canonical axis, as :func:`reference_lines` has them."""
+    two_theta = table.two_theta(CANONICAL_WAVELENGTH)
+    # A line just off the edge still shows half its profile.
+    seen = (two_theta > CANONICAL_EDGES[0]) & (two_theta < CANONICAL_EDGES[-1] + 0.15)
+    if not seen.any():
+        return []
+    position, intensity = two_theta[seen], table.intensity[seen]
+    position, intensity = _merge_close(position, intensity, 0.5 * FILTER_WIDTHS[0])
+    intensity = 100.0 * intensity / intensity.max()
+    return [
+        Line(table.name, float(x), float(i))
+        for x, i in zip(position, intensity, strict=True)
+        if i >= min_intensity
+    ]
 
 
 def _merge_close(

@@ -24,6 +24,7 @@ from operando.agents.map_labels import PointLabels
 from operando.agents.map_state import MapMemory
 from operando.agents.map_suggestions import Suggestions
 from operando.agents.mapping_config import MappingConfig
+from operando.agents.own_maps import NamesOwnPhases
 from operando.agents.phase_classifier import PhaseClassifier
 from operando.errors import AgentError
 from operando.physics.phases import LABELS
@@ -33,7 +34,7 @@ __all__ = ["MappingConfig", "PhaseMappingAgent"]
 T = TypeVar("T")
 
 
-class PhaseMappingAgent(AsksPeople):
+class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
     """Documents of a map in; labels, confidence and the next points out.
 
     It satisfies the agent protocol: call it with documents, ask it with :meth:`suggest`,
@@ -164,7 +165,7 @@ class PhaseMappingAgent(AsksPeople):
             alone = labels.logit.reshape(*shape, len(LABELS))
             score = labels.unknown_score.reshape(shape)
             smooth = self.config.spatial.apply(alone, measured, memory.grid.step_um)
-            honest = shipped_calibration().apply(smooth, measured)
+            honest = self._named(shipped_calibration().apply(smooth, measured), memory)
             taught = self._lessons.apply(honest, measured, self._documents.runs)
             return MapAnswer(alone.copy(), taught, measured, score.copy())
 
@@ -209,6 +210,7 @@ class PhaseMappingAgent(AsksPeople):
             "label_share": {
                 label: float(answer.present[..., k].mean()) for k, label in enumerate(LABELS)
             },
+            "own_share": self.own_shares(),
             "model_version": self.classifier.version,
         }
 
@@ -269,12 +271,8 @@ class PhaseMappingAgent(AsksPeople):
     def from_checkpoint(cls, path: Path, *, label_path: Path | None = None) -> PhaseMappingAgent:
         """Rebuild an agent from the file of :meth:`checkpoint`; labels as for a new one."""
         spec, state = read_checkpoint(path)
-        agent = cls(
-            MappingConfig.from_mapping(spec["config"]),
-            name=spec["name"],
-            checkpoint_path=path,
-            label_path=label_path,
-        )
+        config = MappingConfig.from_mapping(spec["config"])
+        agent = cls(config, name=spec["name"], checkpoint_path=path, label_path=label_path)
         agent._documents.restore(state.memory)
         agent._documents.runs = state.runs
         agent._suggestions.points = state.suggested

@@ -12,6 +12,7 @@ listed phase explains" and not as a list of minerals.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,7 @@ from operando.agents.patterns import PowderPatterns
 from operando.agents.phase_drawing import Nuisance, Volumes, draw_brightness, draw_expected
 from operando.agents.phase_lines import CANONICAL_TWO_THETA, CANONICAL_WAVELENGTH
 from operando.physics.phases import CRYSTALLINE, LABELS
+from operando.physics.powder import PowderLines
 
 #: A phase holds when it takes at least this share of the illuminated volume; less is a trace,
 #: which is drawn all the same.
@@ -81,14 +83,37 @@ def synthetic_patterns(
     labels : ndarray of bool, (n, 9)
         In the order of ``LABELS``.
     """
-    volumes = _volumes(config, rng)
-    expected = draw_expected(volumes, config.nuisance, rng)
+    volumes = draw_volumes(config, rng)
+    return expose(volumes, config, rng), labels_of(volumes)
+
+
+def expose(
+    volumes: Volumes,
+    config: TrainingConfig,
+    rng: np.random.Generator,
+    own: Sequence[PowderLines] = (),
+) -> PowderPatterns:
+    """Draw the patterns of some volumes, each with an exposure of its own.
+
+    Parameters
+    ----------
+    volumes : Volumes
+    config : TrainingConfig
+    rng : numpy.random.Generator
+    own : sequence of PowderLines
+        Of the phases in ``volumes.own``.
+
+    Returns
+    -------
+    PowderPatterns
+        Poisson counts on the canonical axis.
+    """
+    expected = draw_expected(volumes, config.nuisance, rng, own)
     strongest = 10.0 ** rng.uniform(*config.log10_counts, size=config.n_patterns)
     expected *= (strongest / expected.max(axis=1))[:, None].astype(np.float32)
     counts = rng.poisson(expected).astype(np.float32)
     _add_spikes(counts, rng)
-    patterns = PowderPatterns.from_counts(CANONICAL_TWO_THETA, counts, CANONICAL_WAVELENGTH)
-    return patterns, labels_of(volumes)
+    return PowderPatterns.from_counts(CANONICAL_TWO_THETA, counts, CANONICAL_WAVELENGTH)
 
 
 def labels_of(volumes: Volumes) -> NDArray[np.bool_]:
@@ -118,7 +143,7 @@ def labels_of(volumes: Volumes) -> NDArray[np.bool_]:
     return labels
 
 
-def _volumes(config: TrainingConfig, rng: np.random.Generator) -> Volumes:
+def draw_volumes(config: TrainingConfig, rng: np.random.Generator) -> Volumes:
     """Any mixture: up to four listed phases, an unlisted one, resin and silent metal beside."""
     n, n_listed = config.n_patterns, len(CRYSTALLINE)
     how_many = rng.choice(len(config.listed_counts), size=n, p=config.listed_counts)

@@ -29,13 +29,13 @@ _MIN_FREE = 0.35  # share of a trial line that must survive the projection to co
 _APART = 5  # paired bins between two separate left-over peaks (0.6°)
 
 
-def _paired(columns: NDArray[np.float64] | FloatArray) -> NDArray[np.float64]:
+def paired(columns: NDArray[np.float64] | FloatArray) -> NDArray[np.float64]:
     """Sum neighbouring bins along the first axis, (487, m) to (243, m)."""
     even = columns[: columns.shape[0] // _PAIR * _PAIR]
     return np.asarray(even.reshape(-1, _PAIR, *columns.shape[1:]).sum(axis=1))
 
 
-def _paired_rows(rows: FloatArray) -> FloatArray:
+def paired_rows(rows: FloatArray) -> FloatArray:
     """Sum neighbouring bins along the last axis, (n, 487) to (n, 243)."""
     # A slice a bin of the pair: many times faster than a sum over an axis of two.
     even = rows[:, : rows.shape[1] // _PAIR * _PAIR]
@@ -44,27 +44,39 @@ def _paired_rows(rows: FloatArray) -> FloatArray:
 
 
 @cache
-def _explained_basis(code: int) -> NDArray[np.float64]:
-    """Orthonormal basis of all that the phases in the bit mask `code` can produce, (243, r)."""
+def explained_basis(code: int, also: tuple[float, ...] = ()) -> NDArray[np.float64]:
+    """Orthonormal basis of all that some phases can produce, (243, r), on paired bins.
+
+    Parameters
+    ----------
+    code : int
+        Bit mask of listed phases, in the order of ``CRYSTALLINE``.
+    also : tuple of float
+        Lines of other phases, 2θ on the canonical axis.
+    """
     columns = list(background_basis(8).T)
-    for line in reference_lines(3.0):
-        if code >> CRYSTALLINE.index(line.phase) & 1:
-            for fwhm in (0.14, 0.28, 0.60):
-                columns.append(gaussian_bins(line.two_theta, fwhm))
-            shifted = gaussian_bins(line.two_theta + 0.06, 0.2)
-            columns.append(shifted - gaussian_bins(line.two_theta - 0.06, 0.2))
-    design = _paired(np.stack(columns, axis=1))
+    listed = (
+        line.two_theta for line in reference_lines(3.0) if code >> CRYSTALLINE.index(line.phase) & 1
+    )
+    for two_theta in (*listed, *also):
+        for fwhm in (0.14, 0.28, 0.60):
+            columns.append(gaussian_bins(two_theta, fwhm))
+        shifted = gaussian_bins(two_theta + 0.06, 0.2)
+        columns.append(shifted - gaussian_bins(two_theta - 0.06, 0.2))
+    design = paired(np.stack(columns, axis=1))
     design /= np.linalg.norm(design, axis=0)
     left, singular, _ = np.linalg.svd(design, full_matrices=False)
     return left[:, singular > 1e-3 * singular[0]]
 
 
 @cache
-def _search_filters(code: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+def _search_filters(
+    code: int, also: tuple[float, ...]
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
     """Build filters blind to all that is explained, (243, m), their squares, their bins (m,)."""
-    trial = _paired(np.stack([gaussian_bins(c, _SEARCH_FWHM) for c in _paired_centers()], axis=1))
+    trial = paired(np.stack([gaussian_bins(c, _SEARCH_FWHM) for c in _paired_centers()], axis=1))
     trial /= np.linalg.norm(trial, axis=0)
-    basis = _explained_basis(code)
+    basis = explained_basis(code, also)
     free = trial - basis @ (basis.T @ trial)
     share = np.einsum("bm,bm->m", free, free)
     kept = np.flatnonzero(share >= _MIN_FREE)
@@ -73,11 +85,19 @@ def _search_filters(code: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64
 
 
 def _paired_centers() -> NDArray[np.float64]:
-    return _paired(CANONICAL_TWO_THETA[:, None])[:, 0] / _PAIR
+    return paired(CANONICAL_TWO_THETA[:, None])[:, 0] / _PAIR
+
+
+def codes_of(present: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Bit mask of each row of listed phases (n, 6), (n,)."""
+    return np.asarray(present.astype(np.int64) @ (1 << np.arange(len(CRYSTALLINE))))
 
 
 def residual_features(
-    intensity: FloatArray, variance: FloatArray, present: NDArray[np.bool_]
+    intensity: FloatArray,
+    variance: FloatArray,
+    present: NDArray[np.bool_],
+    also: tuple[float, ...] = (),
 ) -> FloatArray:
     """Left-over peaks of each pattern once the present phases are explained away.
 
@@ -87,6 +107,8 @@ def residual_features(
         On the canonical axis, as `effective_variance` gives them.
     present : ndarray of bool, (n, 6)
         Which of the listed crystalline phases to explain away, in the order of ``CRYSTALLINE``.
+    also : tuple of float
+        Lines of other phases to explain away in every pattern, 2θ on the canonical axis.
 
     Returns
     -------
@@ -95,13 +117,13 @@ def residual_features(
         separate left-over peaks; log of the summed excess; the first's height relative to
         the pattern's strongest peak; the share of the axis that was free to look at.
     """
-    y, v = _paired_rows(intensity), _paired_rows(variance)
-    codes = present.astype(np.int64) @ (1 << np.arange(len(CRYSTALLINE)))
+    y, v = paired_rows(intensity), paired_rows(variance)
+    codes = codes_of(present)
     out = np.empty((len(y), len(RESIDUAL_FEATURES)), dtype=np.float32)
-    nothing, _, _ = _search_filters(0)
+    nothing, _, _ = _search_filters(0, ())
     for code in np.unique(codes):
         rows = np.flatnonzero(codes == code)
-        filters, squares, kept = _search_filters(int(code))
+        filters, squares, kept = _search_filters(int(code), also)
         amplitude, sd = significance(y[rows], v[rows], filters, squares)
         strongest = (y[rows] @ nothing).max(axis=1)
         out[rows] = _summary(amplitude, sd, kept, strongest)

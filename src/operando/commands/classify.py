@@ -15,16 +15,29 @@ def classify(
     energy: Annotated[float | None, typer.Option(help="Photon energy, keV.")] = None,
     wavelength: Annotated[float | None, typer.Option(help="Wavelength, Å.")] = None,
     poni: Annotated[Path | None, typer.Option(help="pyFAI geometry of the images.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model that operando train wrote.")] = None,
+    cif: Annotated[
+        list[Path] | None,
+        typer.Option(help="Crystal structure of a phase to name as well; may be repeated."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Name the phases in measured patterns: nine probabilities each.
 
     A text file holds 2θ in degrees and one or more columns of intensity; each column is one
     pattern. An image needs --poni. Patterns of any wavelength are compared by d-spacing.
+
+    --cif teaches a phase of your own first, which takes some seconds every time; operando train
+    --cif does it once.
     """
     from operando.commands.labels import classify_files, labels_table
+    from operando.commands.own_phases import taught
 
-    result = classify_files(files, energy_kev=energy, wavelength=wavelength, poni=poni)
-    console(quiet=as_json).print(labels_table(result))
+    terminal = console(quiet=as_json)
+    classifier = taught(cif or [], model, terminal)
+    result = classify_files(
+        files, energy_kev=energy, wavelength=wavelength, poni=poni, classifier=classifier
+    )
+    terminal.print(labels_table(result))
     if as_json:
         print_json(result)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from operando.agents.pattern_files import find_peaks, read_patterns
 from operando.agents.patterns import PowderPatterns
-from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels
+from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels, expit
 from operando.errors import BadInput
 from operando.physics.phases import DISPLAY_NAMES, LABELS
 
@@ -21,6 +22,7 @@ def classify_files(
     energy_kev: float | None = None,
     wavelength: float | None = None,
     poni: Path | None = None,
+    classifier: PhaseClassifier | None = None,
 ) -> dict[str, Any]:
     """Classify every pattern of every file.
 
@@ -32,21 +34,24 @@ def classify_files(
         One of them is needed unless a PONI file says it (keV; Å).
     poni : Path, optional
         pyFAI geometry, needed for images.
+    classifier : PhaseClassifier, optional
+        In place of the shipped one.
 
     Returns
     -------
     dict
         The JSON object of ``operando classify``: ``patterns``, each with ``file``, ``name``,
-        ``labels`` (label to probability), ``unknown_score``, ``present`` (the most probable
-        set), ``lines`` (the strongest lines found: ``two_theta`` deg, ``d_spacing`` Å,
-        ``intensity`` relative to the strongest = 100).
+        ``labels`` (label to probability), ``own`` (added phase to probability),
+        ``unknown_score``, ``present`` (the most probable set, then the added phases that are
+        more likely than not), ``lines`` (the strongest lines found: ``two_theta`` deg,
+        ``d_spacing`` Å, ``intensity`` relative to the strongest = 100).
 
     Raises
     ------
     BadInput
         If a file cannot be read as patterns.
     """
-    classifier = PhaseClassifier.shipped()
+    classifier = classifier or PhaseClassifier.shipped()
     rows: list[dict[str, Any]] = []
     for file in files:
         patterns = read_patterns(file, wavelength=wavelength, energy_kev=energy_kev, poni=poni)
@@ -54,18 +59,27 @@ def classify_files(
             labels = classifier.classify(patterns)
         except BadInput as error:
             raise BadInput(f"{file}: {error}") from error
-        rows += [_row(file, patterns, labels, i) for i in range(len(patterns))]
+        names = classifier.own_names
+        rows += [_row(file, patterns, labels, i, names) for i in range(len(patterns))]
     return {"patterns": rows, "model_version": classifier.version}
 
 
-def _row(file: Path, patterns: PowderPatterns, labels: PhaseLabels, index: int) -> dict[str, Any]:
+def _row(
+    file: Path, patterns: PowderPatterns, labels: PhaseLabels, index: int, names: Sequence[str]
+) -> dict[str, Any]:
     probability, present = labels.probability[index], labels.present[index]
+    added = () if labels.own is None else map(float, expit(labels.own[index]))
+    own = dict(zip(names, added, strict=True))
     return {
         "file": str(file),
         "name": patterns.names[index],
         "labels": {label: float(probability[k]) for k, label in enumerate(LABELS)},
+        "own": own,
         "unknown_score": float(labels.unknown_score[index]),
-        "present": [label for k, label in enumerate(LABELS) if present[k]],
+        "present": [
+            *(label for k, label in enumerate(LABELS) if present[k]),
+            *(name for name, chance in own.items() if chance > 0.5),
+        ],
         "lines": [
             {
                 "two_theta": round(peak.two_theta, 4),
@@ -84,13 +98,19 @@ def labels_table(result: dict[str, Any]) -> Table:
     table.add_column("labels, with their probability")
     table.add_column("unexplained", justify="right")
     for row in result["patterns"]:
-        ranked = sorted(row["labels"].items(), key=lambda item: -item[1])
+        every = {**row["labels"], **row["own"]}
+        ranked = sorted(every.items(), key=lambda item: -item[1])
         cells = [
-            f"[bold]{DISPLAY_NAMES[label]} {p:.2f}[/bold]"
+            f"[bold]{_shown(label)} {p:.2f}[/bold]"
             if label in row["present"]
-            else f"[dim]{DISPLAY_NAMES[label]} {p:.2f}[/dim]"
+            else f"[dim]{_shown(label)} {p:.2f}[/dim]"
             for label, p in ranked
             if label in row["present"] or p >= 0.05
         ]
         table.add_row(row["name"], ", ".join(cells), f"{row['unknown_score']:.2f}")
     return table
+
+
+def _shown(label: str) -> str:
+    """Name a label for people; an added phase is called as its file is."""
+    return DISPLAY_NAMES.get(label) or escape(label)

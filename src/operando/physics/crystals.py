@@ -84,10 +84,11 @@ class CrystalStructure:
 def _load() -> Mapping[str, CrystalStructure]:
     file = resources.files("operando.physics") / "data" / "structures.json"
     entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    return MappingProxyType({entry["name"]: _structure(entry) for entry in entries})
+    return MappingProxyType({entry["name"]: structure_from_mapping(entry) for entry in entries})
 
 
-def _structure(entry: Mapping[str, Any]) -> CrystalStructure:
+def structure_from_mapping(entry: Mapping[str, Any]) -> CrystalStructure:
+    """Rebuild a structure from what :func:`dataclasses.asdict` gave."""
     sites = tuple(Site(**site) for site in entry["sites"])
     cell = tuple(float(v) for v in entry["cell"])
     rest = {k: v for k, v in entry.items() if k not in ("sites", "cell")}
