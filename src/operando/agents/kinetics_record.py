@@ -69,7 +69,7 @@ class KineticsRecord:
         self.weights, self.config = weights, config
         self.updates: list[Update] = []
         self.valve_time: float | None = None
-        self.design = config.design and FrameDesign(config.design, weights.noise)
+        self.design = None if config.design is None else FrameDesign(config.design, weights.noise)
         self.origin: float | None = None
         self._engine = KineticsEngine(config.kinetics, weights.noise)
         self._waiting_for_valve = False

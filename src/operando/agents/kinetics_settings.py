@@ -80,7 +80,15 @@ class KineticsAgentConfig:
     @property
     def stopping(self) -> StopConfig:
         """When to stop, from `stop` or from the targets, which must all be met."""
-        return self.stop or StopConfig(**self.targets, every=True, settled=self.settled)
+        if self.stop is not None:
+            return self.stop
+        return StopConfig(
+            sd_t0=self.target_sd_t0,
+            sd_k=self.target_sd_k,
+            odds=self.target_odds,
+            every=True,
+            settled=self.settled,
+        )
 
     def to_mapping(self) -> dict[str, Any]:
         """Give the settings as JSON takes them."""
