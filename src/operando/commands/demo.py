@@ -190,7 +190,7 @@ def kinetics(
     period: Annotated[float, typer.Option(help="From one frame to the next, s.")] = 0.333,
     longest: Annotated[float, typer.Option(help="Length of the record, s.")] = 17.0,
     stop: Annotated[
-        bool, typer.Option("--stop", help="Stop when t0 and k are as certain as published.")
+        bool, typer.Option("--stop", help="Stop when t0 is known to 40 ms and k to 0.03 1/s.")
     ] = False,
     law: Annotated[
         str, typer.Option(help="Law that the simulated crystal follows.")
@@ -208,6 +208,7 @@ def kinetics(
     each one the agent says when it began, how fast it goes, by which law, and how sure that is.
     """
     from operando.demos.kinetics import KineticsDemo, run_kinetics_demo, summary_table
+    from operando.interrupts import Aborted
 
     settings = KineticsDemo(
         seed=seed,
@@ -220,7 +221,11 @@ def kinetics(
         law=law,
         shape=shape,
     )
-    result = run_kinetics_demo(settings, console())
+    try:
+        result = run_kinetics_demo(settings, console())
+    except Aborted as abort:
+        print(f"operando: {abort}; valve and shutter are closed", file=sys.stderr)
+        raise typer.Exit(130) from None
     console().print(summary_table(result))
     if as_json:
         print_json(result)
