@@ -73,8 +73,10 @@ class KineticsRecord:
         self.origin: float | None = None
         self._engine = KineticsEngine(config.kinetics, weights.noise)
         self._waiting_for_valve = False
-        self._parts: list[TimedPatterns] = []
-        self._areas: list[Floats] = []
+        self._parts: list[PowderPatterns] = []
+        # Start, stop (station's clock), dose, both areas; it grows by doubling.
+        self._rows: Floats = np.empty((64, 5))
+        self._count = 0
         self._batches: list[int] = []
         self._taken = 0
 
@@ -87,14 +89,22 @@ class KineticsRecord:
         """Add frames of the record; whole batches are taken in."""
         if self.origin is None:
             self.origin = float(frames.start[0])
-        self._parts.append(frames)
-        self._areas.append(self.weights.areas(frames.patterns, frames.dose))
-        start, stop = self.frames()[:2]
-        while self._taken < len(start):
-            long_enough = np.flatnonzero(stop[self._taken :] - start[self._taken] >= BATCH_S)
+        self._append(frames)
+        while self._taken < self._count:
+            start, stop = self._rows[self._taken : self._count, :2].T
+            long_enough = np.flatnonzero(stop - start[0] >= BATCH_S)
             if not long_enough.size:
                 return
             self._take(self._taken + int(long_enough[0]) + 1)
+
+    def _append(self, frames: TimedPatterns) -> None:
+        areas = self.weights.areas(frames.patterns, frames.dose)
+        new = np.column_stack([frames.start, frames.stop, frames.dose, areas])
+        while self._count + len(new) > len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        self._rows[self._count : self._count + len(new)] = new
+        self._count += len(new)
+        self._parts.append(frames.patterns)
 
     def open_valve(self, opened_at: float) -> None:
         """Take note of when the valve opened, seconds of the station's clock."""
@@ -113,29 +123,26 @@ class KineticsRecord:
         AgentError
             If there is no frame.
         """
-        count = sum(len(one.start) for one in self._parts)
-        if self._taken < count:
-            self._take(count)
+        if self._taken < self._count:
+            self._take(self._count)
         if not self.updates:
             raise AgentError("the record has no frame yet")
         return self.updates[-1]
 
     def _take(self, stop: int) -> None:
         began, cpu = time.perf_counter(), time.thread_time()
-        begin, end, dose, areas = self.frames()
-        ready = slice(self._taken, stop)
-        if (
-            self._waiting_for_valve
-            and self.valve_time is not None
-            and end[stop - 1] > (self.valve_time)
-        ):
-            self._begin_again(ready.start)
-        self._engine.add(begin[ready], end[ready], areas[ready], dose[ready])
+        rows = self._rows[self._taken : stop]
+        origin = self.origin or 0.0
+        end = rows[:, 1] - origin
+        known = self.valve_time is not None and end[-1] > self.valve_time
+        if self._waiting_for_valve and known:
+            self._begin_again(self._taken)
+        self._engine.add(rows[:, 0] - origin, end, rows[:, 3:], rows[:, 2])
         self._batches.append(stop - self._taken)
         self._taken = stop
         summary = self._engine.summary(self.valve_time)
         spent, cpu = time.perf_counter() - began, time.thread_time() - cpu
-        self.updates.append(Update(summary, float(end[stop - 1]), spent, cpu))
+        self.updates.append(Update(summary, float(end[-1]), spent, cpu))
 
     def _begin_again(self, count: int) -> None:
         """Have a new engine that knows when the valve opened read the frames so far."""
@@ -157,33 +164,23 @@ class KineticsRecord:
         areas : ndarray of float64, (n, 2)
             Of the empty and the loaded crystal, 1 in the end states.
         """
-        if self.origin is None:
-            return np.empty(0), np.empty(0), np.empty(0), np.empty((0, 2))
-        start, stop, dose = (
-            np.concatenate([getattr(one, key) for one in self._parts])
-            for key in ("start", "stop", "dose")
-        )
-        return start - self.origin, stop - self.origin, dose, np.concatenate(self._areas)
+        rows, origin = self._rows[: self._count], self.origin or 0.0
+        return rows[:, 0] - origin, rows[:, 1] - origin, rows[:, 2], rows[:, 3:]
 
     def patterns(self) -> NDArray[np.float32]:
         """Give the intensities of all frames, (n, b)."""
-        return np.concatenate([one.patterns.intensity for one in self._parts])
+        return np.concatenate([one.intensity for one in self._parts])
 
     def arrays(self) -> dict[str, Any]:
         """Give frames and how they were taken in, for a checkpoint."""
         if self.origin is None:
             return {}
         opened = np.nan if self.valve_time is None else self.valve_time + self.origin
-        patterns = self._parts[0].patterns
+        patterns = self._parts[0]
         return {
-            "record:times": np.stack(
-                [
-                    np.concatenate([getattr(one, key) for one in self._parts])
-                    for key in ("start", "stop", "dose")
-                ]
-            ),
+            "record:times": self._rows[: self._count, :3].T.copy(),
             "record:intensity": self.patterns(),
-            "record:sigma": np.concatenate([one.patterns.sigma for one in self._parts]),
+            "record:sigma": np.concatenate([one.sigma for one in self._parts]),
             "record:axis": patterns.two_theta,
             "record:about": np.array([patterns.wavelength, opened]),
             "record:batches": np.array(self._batches),
@@ -200,8 +197,7 @@ class KineticsRecord:
         )
         start, stop, dose = arrays["record:times"]
         self.origin = float(start[0])
-        self._parts = [TimedPatterns(start, stop, dose, patterns)]
-        self._areas = [self.weights.areas(patterns, dose)]
+        self._append(TimedPatterns(start, stop, dose, patterns))
         if np.isfinite(opened):
             self.open_valve(opened)
         for count in arrays["record:batches"]:
