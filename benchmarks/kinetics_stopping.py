@@ -186,7 +186,9 @@ def main() -> None:
     began = time.perf_counter()
     print(f"{options.repeats} repeats, laws: {', '.join(laws)}")
 
-    targets = ((0.029, 0.024), (0.035, 0.030)) if options.known else ((0.035, 0.024), (0.04, 0.03))
+    targets = ((0.035, 0.024), (0.04, 0.03), (0.05, 0.04))
+    if options.known:
+        targets = ((0.029, 0.024), (0.035, 0.03), (0.04, 0.04))
     rules = [StopRule(StopConfig(sd_t0=t0, sd_k=k)) for t0, k in targets]
     names = [f"stop at sd(t0) {t0} s and sd(k) {k} /s" for t0, k in targets]
     if not options.known:
