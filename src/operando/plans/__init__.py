@@ -7,6 +7,7 @@ from operando.plans.grid import MapGrid
 from operando.plans.kinetics import WatchSettings, measure_ends, watch_kinetics
 from operando.plans.mapping import map_fly, map_raster
 from operando.plans.progress import Progress, lineage
+from operando.plans.rest import rest_until_known
 from operando.plans.soc_adaptive import soc_adaptive
 from operando.plans.soc_timetable import completed_steps
 from operando.plans.stage_time import StageTime, stage_time
@@ -30,6 +31,7 @@ __all__ = [
     "map_two_pass",
     "measure_ends",
     "measure_point",
+    "rest_until_known",
     "soc_adaptive",
     "soc_stepped",
     "stage_time",
