@@ -1,6 +1,7 @@
 """Asking people: which patterns, as figures, and what their answers change, now and later."""
 
 import getpass
+import json
 from datetime import UTC, datetime
 from io import BytesIO
 
@@ -16,6 +17,7 @@ from operando.agents.phase_mapping import PhaseMappingAgent
 from operando.errors import AgentError, BadInput, StoreError
 from operando.physics.phases import CRYSTALLINE, LABELS
 from operando.plans import map_fly
+from operando.replaying.rebuild import rebuild
 from support.small_map import SHAPE, STEP, SmallMap
 
 FE3O4, OTHER = LABELS.index("fe3o4"), LABELS.index("other")
@@ -278,6 +280,30 @@ def test_labels_of_another_map_teach_without_being_put_on_this_one(make_agent, f
     after = probability(second)
     assert after[oxide, OTHER].mean() > plain[oxide, OTHER].mean() + 0.05
     assert after[bare, gamma] < 0.9 < probability(first)[bare, gamma]
+
+
+def test_a_stored_run_holds_the_labels_that_steered_it(make_agent, flown, tmp_path):
+    path = tmp_path / "labels.jsonl"
+    teacher = make_agent(flown, label_path=path)
+    for question in teacher.query_labels(4):
+        teacher.label(question, dict.fromkeys(LABELS, False) | {"other": True}, who="Ada")
+    live = make_agent(another_map(flown, "live"), label_path=path)
+    as_stored = json.loads(json.dumps(live.spec()))
+    replayed = rebuild(as_stored)
+    for name, doc in another_map(flown, "live"):
+        replayed(name, doc)
+    assert [s["point"] for s in replayed.suggest(20)] == [s["point"] for s in live.suggest(20)]
+    np.testing.assert_array_equal(replayed.answer().logit, live.answer().logit)
+    replayed.label(3, {"fe3c": True}, who="Ben")
+    assert len(LabelStore(path)) == 4  # a replay writes no labels
+    replayed.close()
+    assert "person_labels" not in make_agent(flown).spec()
+
+
+def test_labels_of_a_start_document_that_are_none_are_refused(agent):
+    spec = {**agent.spec(), "person_labels": [{"run": "b5a1", "labels": {"goethite": True}}]}
+    with pytest.raises(BadInput, match="labels that are none"):
+        rebuild(spec)
 
 
 # --- what cannot be -------------------------------------------------------------------------

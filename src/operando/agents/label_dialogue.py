@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,10 @@ class AsksPeople:
     def memory(self) -> MapMemory:
         """Give what has been measured."""
         raise NotImplementedError
+
+    def _taught(self) -> list[dict[str, Any]]:
+        """Labels in force, as a start document carries them."""
+        return [asdict(label) for label in self._lessons.store.all()]
 
     def _asked(self) -> tuple[Sequence[str], Sequence[str]]:
         """Give the runs of the map, and the labels whose uncertainty counts."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from operando.agents.label_store import LabelStore, PersonLabel
 from operando.agents.patterns import FloatArray
 from operando.agents.phase_adapt import fit_head
+from operando.errors import BadInput
 from operando.physics.phases import LABELS
 
 _CERTAIN = np.float32(6.0)  # log odds of what a person has said
@@ -23,9 +25,13 @@ class Lessons:
     ----------
     path : Path, optional
         File of the labels; see `LabelStore`.
+    beside : Path, optional
+        File beside which they are kept (``.labels.jsonl``) where no path is given.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, beside: Path | None = None) -> None:
+        if path is None and beside is not None:
+            path = beside.with_suffix(".labels.jsonl")
         self.store = LabelStore(path)
         self._made: tuple[object, ...] | None = None
         nothing = np.zeros((0, len(LABELS)), dtype=np.float32)
@@ -78,6 +84,21 @@ class Lessons:
                 known, np.where(holds, _CERTAIN, -_CERTAIN), taught[label.point]
             )
         return taught.reshape(logit.shape)
+
+    def recall(self, values: Iterable[Mapping[str, Any]]) -> None:
+        """Take over labels as a start document has them, without writing them to a file.
+
+        Raises
+        ------
+        BadInput
+            If they are no labels.
+        """
+        self.store = LabelStore()
+        try:
+            for one in values:
+                self.store.add(PersonLabel.from_mapping(one))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadInput(f"the run's description has labels that are none: {error}") from error
 
     def of_map(self, runs: Sequence[str]) -> list[PersonLabel]:
         """Labels of points of this map."""

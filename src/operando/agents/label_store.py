@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from operando.errors import BadInput, StoreError
 from operando.physics.phases import LABELS
@@ -46,6 +47,22 @@ class PersonLabel:
     who: str
     when: str
     logit: tuple[float, ...]
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> PersonLabel:
+        """Rebuild from what :func:`dataclasses.asdict` gave.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError, AttributeError
+            If it is something else.
+        """
+        logit = tuple(float(v) for v in values["logit"])
+        if len(logit) != len(LABELS) or not all(map(math.isfinite, logit)):
+            raise ValueError(f"nine log odds are needed, not {values['logit']}")
+        label = cls(**{**values, "logit": logit, "point": int(values["point"])})
+        complete(label.labels)
+        return label
 
 
 class LabelStore:
@@ -113,13 +130,7 @@ def _read(path: Path) -> Iterable[PersonLabel]:
 
 def _label(line: bytes) -> PersonLabel:
     """Read one line; ValueError, TypeError, KeyError or AttributeError if it is no label."""
-    values = json.loads(line)
-    logit = tuple(float(v) for v in values["logit"])
-    if len(logit) != len(LABELS) or not all(map(math.isfinite, logit)):
-        raise ValueError(f"nine log odds are needed, not {values['logit']}")
-    label = PersonLabel(**{**values, "logit": logit, "point": int(values["point"])})
-    complete(label.labels)
-    return label
+    return PersonLabel.from_mapping(json.loads(line))
 
 
 def _is_torn(line: bytes) -> bool:

@@ -136,6 +136,11 @@ class PhaseClassifier:
             return cls.load(file)
 
     @classmethod
+    def named(cls, model: str) -> PhaseClassifier:
+        """Give the ``"shipped"`` model, or read a model file."""
+        return cls.shipped() if model == "shipped" else cls.load(model)
+
+    @classmethod
     def load(cls, path: Path | str) -> PhaseClassifier:
         """Read a model written by :meth:`save`. The file is data: nothing in it is run.
 

@@ -66,11 +66,9 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
     ) -> None:
         self.name = name
         self.config = config or MappingConfig()
-        self.classifier = classifier or _load(self.config.model)
+        self.classifier = classifier or PhaseClassifier.named(self.config.model)
         self.checkpoint_path = checkpoint_path
-        if label_path is None and checkpoint_path is not None:
-            label_path = checkpoint_path.with_suffix(".labels.jsonl")
-        self._lessons = Lessons(label_path)
+        self._lessons = Lessons(label_path, beside=checkpoint_path)
         self._worker = DocumentWorker(self._read, name)
         self._documents = MapDocuments()
         self._labels = PointLabels(self.classifier)
@@ -88,7 +86,16 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
             "config": asdict(self.config),
             "seed": self.config.seed,
             "model_version": self.classifier.version,
+            **({"person_labels": taught} if (taught := self._taught()) else {}),
         }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> PhaseMappingAgent:
+        """Rebuild an agent as :meth:`spec` described it; new labels go nowhere."""
+        config = MappingConfig.from_mapping(spec.get("config") or {})
+        agent = cls(config, name=str(spec.get("name") or cls.__name__))
+        agent._lessons.recall(spec.get("person_labels") or ())
+        return agent
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Queue a document; the call returns at once."""
@@ -291,7 +298,3 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
         if self._documents.memory is None:
             raise AgentError(f"agent {self.name} has seen no pattern of a map yet")
         return self._documents.memory
-
-
-def _load(model: str) -> PhaseClassifier:
-    return PhaseClassifier.shipped() if model == "shipped" else PhaseClassifier.load(model)
