@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from bluesky.utils import FailedStatus, RunEngineInterrupted
 
-from operando.devices.cell_faults import OpenLead, OverTemperature, OverVoltage
+from operando.devices.cell_faults import (
+    BadReadback,
+    OpenLead,
+    OverTemperature,
+    OverVoltage,
+    ReversedSign,
+)
 from operando.devices.potentiostat_process import ProcessSettings, RemoteDriver, launch
 from operando.devices.xafs_station import battery_station, simulated_battery_station
 from operando.errors import BadInput
@@ -244,13 +250,27 @@ def open_lead(battery):
     battery.leads.fault = "open"
 
 
+def reversed_lead(battery):
+    battery.leads.fault = "reversed_current"
+
+
+def no_number(battery):
+    battery.leads.fault = "nan"
+
+
 def heating_fails(battery):
     battery.leads.cell.ambient = 95.0
 
 
 @pytest.mark.parametrize("speed", [math.inf, 3000.0])
 @pytest.mark.parametrize(
-    ("act", "fault"), [(open_lead, OpenLead), (heating_fails, OverTemperature)]
+    ("act", "fault"),
+    [
+        (open_lead, OpenLead),
+        (reversed_lead, ReversedSign),
+        (no_number, BadReadback),
+        (heating_fails, OverTemperature),
+    ],
 )
 def test_a_fault_ends_the_run_safely_and_by_name(make_battery, engine, act, fault, speed):
     battery = make_battery(speed=speed)
