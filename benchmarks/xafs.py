@@ -147,10 +147,12 @@ def main() -> None:
     for name, value in mine.items():
         other = f"{theirs[name]:12.2f}" if name in theirs else f"{'-':>12}"
         print(f"{name:24}{value:10.3f}{other}")
-    names = ("normalisation with E0", "foil alignment", "linear combination", "background",
-             "transform", "four-path fit")  # fmt: skip
-    total = 3 * sum(mine[name] for name in names) + mine["003 peak"]
-    print(f"{'three edges and a peak':24}{total:10.1f}")
+    shared = [name for name in mine if name in theirs]
+    if shared:
+        ours_3, theirs_3 = (3 * sum(times[name] for name in shared) for times in (mine, theirs))
+        print(f"{'three edges, these steps':24}{ours_3:10.1f}{theirs_3:12.1f}")
+    total = 3 * sum(mine.values()) - 2 * mine["003 peak"]
+    print(f"{'three edges and a peak':24}{total:10.1f}{'-':>12}  (500 ms is the limit)")
 
 
 if __name__ == "__main__":
