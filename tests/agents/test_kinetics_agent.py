@@ -181,3 +181,24 @@ def test_an_unknown_setting_is_refused():
         agent_config().from_mapping({"speed": 3})
     with pytest.raises(BadInput, match="target"):
         agent_config(target_sd_k=-1.0)
+
+
+def glitches(documents, factor, numbers):
+    """The same run with another count of the monitor in some frames."""
+    changed, number = copy.deepcopy(documents), 0
+    for name, doc in changed:
+        if name == "event_page":
+            number += 1
+            if number in numbers:
+                doc["data"]["i0"] = [value / factor for value in doc["data"]["i0"]]
+    return changed
+
+
+def test_a_single_glitch_of_the_monitor_is_passed_over_but_a_lasting_change_is_not(read, new, runs):
+    usual = read.report()
+    once = fed(new(), runs[0], glitches(runs[1], 1.5, {13})).report()
+    assert once["frames"] == 17
+    assert once["passed_over_s"] == pytest.approx([12 * 0.33295], abs=1e-3)
+    assert once["k"]["mean"] == pytest.approx(usual["k"]["mean"], abs=usual["k"]["sd"])
+    lasting = fed(new(), runs[0], glitches(runs[1], 1.5, set(range(13, 30)))).report()
+    assert (lasting["frames"], len(lasting["passed_over_s"])) == (17, 1)

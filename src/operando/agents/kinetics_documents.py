@@ -42,6 +42,12 @@ class TimedPatterns:
     dose: Floats
     patterns: PowderPatterns
 
+    def only(self, good: NDArray[np.bool_]) -> TimedPatterns:
+        """Take some of the frames, (n,)."""
+        return TimedPatterns(
+            self.start[good], self.stop[good], self.dose[good], self.patterns[good]
+        )
+
 
 @dataclass
 class _Stream:

@@ -14,6 +14,7 @@ from operando.agents.kinetics_areas import AreaWeights
 from operando.agents.kinetics_design import FrameDesign
 from operando.agents.kinetics_documents import TimedPatterns
 from operando.agents.kinetics_engine import KineticsEngine
+from operando.agents.kinetics_glitches import Glitches
 from operando.agents.kinetics_settings import KineticsAgentConfig
 from operando.agents.kinetics_summary import KineticsSummary
 from operando.agents.patterns import PowderPatterns
@@ -61,6 +62,8 @@ class KineticsRecord:
     updates : list of Update
     valve_time : float or None
         When the valve opened, s on the record's clock, which begins with the first frame.
+    passed_over : list of float
+        Begin of the frames that were taken for glitches, s on the record's clock.
     design : FrameDesign or None
         What proposes the next frames, if the configuration has one.
     """
@@ -69,6 +72,8 @@ class KineticsRecord:
         self.weights, self.config = weights, config
         self.updates: list[Update] = []
         self.valve_time: float | None = None
+        self.passed_over: list[float] = []
+        self._glitches = Glitches(weights.noise)
         self.design = None if config.design is None else FrameDesign(config.design, weights.noise)
         self.origin: float | None = None
         self._engine = KineticsEngine(config.kinetics, weights.noise)
@@ -89,7 +94,10 @@ class KineticsRecord:
         """Add frames of the record; whole batches are taken in."""
         if self.origin is None:
             self.origin = float(frames.start[0])
-        self._append(frames)
+        areas = self.weights.areas(frames.patterns, frames.dose)
+        good = self._glitches.good(areas, frames.dose)
+        self.passed_over += (frames.start[~good] - self.origin).tolist()
+        self._append(frames.only(good), areas[good])
         while self._taken < self._count:
             start, stop = self._rows[self._taken : self._count, :2].T
             long_enough = np.flatnonzero(stop - start[0] >= BATCH_S)
@@ -97,8 +105,7 @@ class KineticsRecord:
                 return
             self._take(self._taken + int(long_enough[0]) + 1)
 
-    def _append(self, frames: TimedPatterns) -> None:
-        areas = self.weights.areas(frames.patterns, frames.dose)
+    def _append(self, frames: TimedPatterns, areas: Floats) -> None:
         new = np.column_stack([frames.start, frames.stop, frames.dose, areas])
         while self._count + len(new) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
@@ -197,7 +204,7 @@ class KineticsRecord:
         )
         start, stop, dose = arrays["record:times"]
         self.origin = float(start[0])
-        self._append(TimedPatterns(start, stop, dose, patterns))
+        self._append(TimedPatterns(start, stop, dose, patterns), self.weights.areas(patterns, dose))
         if np.isfinite(opened):
             self.open_valve(opened)
         for count in arrays["record:batches"]:
