@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--figure", help="histogram of ranks (png)")
     words = parser.parse_args()
     print(f"{words.repeats} repeats; coverage of 68 % and 95 % intervals")
-    print(f"{'':28}{'t0 68':>8}{'t0 95':>8}{'k 68':>8}{'k 95':>8}{'unseen':>8}{'P(true)':>9}")
+    print(f"{'':32}{'t0 68':>8}{'t0 95':>8}{'k 68':>8}{'k 95':>8}{'unseen':>8}{'P(true)':>9}")
     ranks = {}
     for name, make, config in (
         ("drawn from the priors", draw, DRAWN),
@@ -90,7 +90,7 @@ def main() -> None:
             how = "streaming" if streaming else "offline"
             cover = "".join(f"{value:8.3f}" for value in rows[:, 2:].mean(axis=0))
             label = f"{name}, {how}"
-            print(f"{label:32}{cover[4:]}{unseen:8d}{right.mean():9.2f}", flush=True)
+            print(f"{label:32}{cover}{unseen:8d}{right.mean():9.2f}", flush=True)
             ranks[label] = rows[:, :2]
     if words.figure:
         draw_ranks(ranks, words.figure)

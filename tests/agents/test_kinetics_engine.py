@@ -6,7 +6,7 @@ import pytest
 from operando.agents.kinetics_config import AreaNoise, KineticsConfig
 from operando.agents.kinetics_engine import KineticsEngine
 from operando.errors import BadInput
-from operando.physics.kinetic_laws import LAWS, mean_extent
+from operando.physics.kinetic_laws import LAWS, KineticLaw, mean_extent
 
 NOISE = AreaNoise(4e-5 * np.eye(2), 1e-4 * np.array([np.diag([3.0, 0.5]), np.diag([0.5, 3.0])]))
 
@@ -48,3 +48,109 @@ def test_frames_that_make_no_sense_are_refused():
     with pytest.raises(BadInput, match="not a finite"):
         engine.add(start, stop, areas * np.nan, dose)
     assert len(engine) == 0
+
+
+@pytest.fixture(scope="module")
+def streamed():
+    """One record taken in frame by frame, with the answer after each frame."""
+    engine = KineticsEngine(KineticsConfig(), NOISE)
+    data = frames(3)
+    answers = []
+    for index in range(len(data[0])):
+        engine.add(*(column[index : index + 1] for column in data))
+        answers.append(engine.summary())
+    return engine, data, answers
+
+
+def test_stream_and_whole_record_agree(streamed):
+    _, data, answers = streamed
+    whole = KineticsEngine(KineticsConfig(), NOISE, whole=True)
+    whole.add(*data)
+    one, two = answers[-1], whole.summary()
+    for name, model in one.models.items():
+        other = two.models[name]
+        assert abs(model.t0.mean - other.t0.mean) < 0.1 * other.t0.sd
+        assert abs(model.k.mean - other.k.mean) < 0.1 * other.k.sd
+        assert model.t0.sd == pytest.approx(other.t0.sd, rel=0.1)
+        assert model.probability == pytest.approx(other.probability, abs=0.03)
+
+
+def test_every_frame_recomputed_by_another_quadrature_agrees(streamed):
+    engine, _, answers = streamed
+    for name, check in engine.check().items():
+        model = answers[-1].models[name]
+        assert model.log_evidence == pytest.approx(check.log_evidence, abs=0.02)
+        assert abs(model.t0.mean - check.t0[0]) < 0.02 * check.t0[1]
+        assert model.k.sd == pytest.approx(check.k[1], rel=0.02)
+
+
+def test_nothing_is_claimed_before_the_onset(streamed):
+    _, (_, stop, _, _), answers = streamed
+    before = [answer for answer, end in zip(answers, stop, strict=True) if end < 7.4]
+    assert max(answer.p_begun for answer in before) < 0.99
+    assert answers[-1].p_begun > 0.9999
+    assert not answers[-1].locking_on
+    assert any(answer.locking_on for answer in answers)
+
+
+def test_a_checkpoint_goes_on_as_if_nothing_had_happened(streamed):
+    _, data, _ = streamed
+    first = KineticsEngine(KineticsConfig(), NOISE)
+    for index in range(36):
+        first.add(*(column[index : index + 1] for column in data))
+    second = KineticsEngine(KineticsConfig(), NOISE)
+    second.restore(first.state())
+    assert second.summary() == first.summary()
+    for engine in (first, second):
+        engine.add(*(column[36:40] for column in data))
+    assert second.summary() == first.summary()
+
+
+def test_noise_without_process_is_no_onset():
+    start, stop, areas, dose = frames(5, t0=40.0)
+    engine = KineticsEngine(KineticsConfig(laws=("first_order",)), NOISE)
+    engine.add(start, stop, areas, dose)
+    assert engine.summary().p_begun < 0.5
+
+
+def test_valve_as_prior_keeps_the_onset_after_it():
+    config = KineticsConfig(laws=("first_order",), valve_time=7.6, valve_prior=True)
+    engine = KineticsEngine(config, NOISE)
+    data = frames(3)
+    engine.add(*(column[:9] for column in data))
+    assert engine.summary().p_begun == 0.0  # the valve has not opened yet
+    engine.add(*(column[9:] for column in data))
+    assert engine.summary().t0.quantiles[0] >= 7.6
+
+
+def test_long_frames_average_over_their_exposure():
+    """Frames of 1 s: the onset is right; with α at mid-frame it is many sds off."""
+    config = KineticsConfig(laws=("first_order",))
+    for seed in range(2):
+        start, stop, areas, dose = frames(seed, t0=7.7, k=1.5, period=1.0)
+        middle = (start + stop) / 2.0
+        off = []
+        for begin, end in ((start, stop), (middle - 1e-3, middle + 1e-3)):
+            engine = KineticsEngine(config, NOISE)
+            engine.add(begin, end, areas, dose)
+            t0 = engine.summary().t0
+            off.append(abs(t0.mean - 7.7) / t0.sd)
+        assert off[0] < 3.0
+        assert off[1] > 10.0
+
+
+def test_a_law_of_ones_own():
+    stretched = KineticLaw(
+        "half_order",
+        "half order",
+        "dα/dt = k (1 - α)^1/2",
+        None,
+        lambda x, _: 1.0 - (1.0 - np.minimum(x, 2.0) / 2.0) ** 2,
+        lambda x, _: x - 2.0 / 3.0 * (1.0 - (1.0 - np.minimum(x, 2.0) / 2.0) ** 3),
+    )
+    config = KineticsConfig(laws=("first_order", "half_order"))
+    engine = KineticsEngine(config, NOISE, own_laws=[stretched], whole=True)
+    engine.add(*frames(1))
+    answer = engine.summary()
+    assert answer.best == "first_order"
+    assert answer.models["half_order"].probability < 0.01

@@ -40,7 +40,7 @@ class Bins:
     stats: Floats
     log_weight: float
 
-    def part(self, index: NDArray[np.intp]) -> Bins:
+    def part(self, index: slice) -> Bins:
         """Give some of the bins; their log_weight is left out."""
         return Bins(self.start[index], self.stop[index], self.count[index], self.stats[index], 0.0)
 
@@ -136,14 +136,14 @@ class History:
         label[~fine] = 1.0 + np.floor(np.log(age[~fine]) / relative)
         return self._bins(0, np.flatnonzero(np.diff(label, prepend=np.inf)))
 
-    def bins(self, low: float, high: float, width: float, relative: float = 0.01) -> Bins:
+    def bins(self, low: float, high: float, width: float, relative: float = 0.015) -> Bins:
         """Merge frames for onsets between `low` and `high` (s) known to about `width` (s).
 
-        Exact before `low`, where α is 0; nowhere wider than the larger of a tenth of `width` and
+        Exact before `low`, where α is 0; nowhere wider than the larger of a fifth of `width` and
         `relative` times the time since `high`.
         """
         start, stop = self.rows[:, START], self.rows[:, STOP]
-        step = max(0.1 * width, 1e-9)
+        step = max(0.2 * width, 1e-9)
         after = np.maximum(start - (high - self.origin), 0.0)
         turn = step / relative
         label = np.where(

@@ -79,6 +79,10 @@ class Grid:
         Distance of slices.
     slices : float
         Fewest slices that must carry the posterior.
+    tail : float
+        Posterior mass allowed at the edges of the lattice.
+    tries : int
+        Lattices built before the last one is taken as it is.
     """
 
     spacing: float
@@ -86,12 +90,14 @@ class Grid:
     effective: float
     step: float
     slices: float
+    tail: float
+    tries: int
 
 
-LIVE = Grid(0.75, 5.3, 12.0, 0.7, 3.6)
+LIVE = Grid(0.75, 5.3, 12.0, 0.7, 3.6, 2e-3, 4)
 """For streams."""
 
-FINE = Grid(0.6, 5.8, 20.0, 0.55, 4.5)
+FINE = Grid(0.6, 5.8, 20.0, 0.55, 4.5, 3e-4, 10)
 """For whole records."""
 
 
@@ -220,24 +226,34 @@ def stack(box: Box, nodes: Floats, plane: Floats) -> Floats:
 def accumulate(law: KineticLaw, points: Floats, bins: Bins, observation: Observation) -> Floats:
     """Give the sums (p, 7) of all bins at points (p, 3)."""
     result = np.zeros((len(points), SUMS))
-    step = max(1, _CHUNK // len(points))
-    distance = bins.start - points[:, 0].max()
-    far = (distance > _FAR * (bins.stop - bins.start)) if law.slow_integral else distance < -np.inf
-    for some, average in ((~far, mean_extent), (far, _smooth_mean)):
-        index = np.flatnonzero(some)
-        for first in range(0, len(index), step):
-            part = bins.part(index[first : first + step])
-            t0, rate, shape = (column[:, None] for column in points.T)
-            result += observation.sums(part, average(law, part.start, part.stop, t0, rate, shape))
+    average = _quick_mean if law.slow_integral else mean_extent
+    wide = max(1, min(len(bins.count), 80))
+    tall = max(1, _CHUNK // wide)
+    for left in range(0, len(bins.count), wide):
+        part = bins.part(slice(left, left + wide))
+        for top in range(0, len(points), tall):
+            rows = slice(top, top + tall)
+            t0, rate, shape = (column[rows, None] for column in points.T)
+            alpha = average(law, part.start, part.stop, t0, rate, shape)
+            result[rows] += observation.sums(part, alpha)
     return result
 
 
-def _smooth_mean(
+def _quick_mean(
     law: KineticLaw, start: Floats, stop: Floats, t0: Floats, rate: Floats, shape: Floats
 ) -> Floats:
-    """Average α over exposures where it has no kink: Gauss-Legendre, three points."""
-    middle, half = (start + stop) / 2.0, (stop - start) / 2.0
-    total = np.zeros(np.broadcast_shapes(start.shape, t0.shape))
+    """Average α by three Gauss-Legendre points where it is smooth, by its integral elsewhere."""
+    before, after = rate * (start - t0), rate * (stop - t0)
+    result = np.zeros(after.shape)
+    begun = after > 0.0
+    far = before > _FAR * (after - before)
+    near = begun & ~far
+    wide = np.broadcast_to(shape, after.shape)
+    low, high, n = before[far], after[far], wide[far]
+    total = np.zeros(len(low))
     for place, weight in zip(*_LEGENDRE, strict=True):
-        total += 0.5 * weight * law.curve(rate * (middle + place * half - t0), shape)
-    return total
+        total += 0.5 * weight * law.curve(0.5 * (low + high + place * (high - low)), n)
+    result[far] = total
+    low, high, n = before[near], after[near], wide[near]
+    result[near] = (law.integral(high, n) - law.integral(low, n)) / (high - low)
+    return result

@@ -11,9 +11,7 @@ from operando.agents.kinetics_lattice import Grid, Lattice, Slices
 
 Floats = NDArray[np.float64]
 
-TAIL = 3e-4
-"""Posterior mass allowed at the edge of a lattice."""
-
+_NARROWEST = 0.85  # distances of points: the trapezium rule is still exact to 1e-5
 _REACH = 3.9  # v of a shape parameter beyond which its prior holds nothing
 
 
@@ -29,6 +27,8 @@ class Moments:
     covariance : ndarray of float64, (j, 2, 2)
     effective : float
         Points that carry a slice, on the average over slices by their mass.
+    narrowest : float
+        Least standard deviation of a slice in any direction, in distances of points.
     outside : float
         Mass at the edges of the slices' lattices.
     """
@@ -38,6 +38,7 @@ class Moments:
     mean: Floats
     covariance: Floats
     effective: float
+    narrowest: float
     outside: float
 
     @classmethod
@@ -53,13 +54,18 @@ class Moments:
         apart = plane - mean[:, None]
         covariance = np.einsum("jq,jqa,jqb->jab", held, apart, apart)
         points = 1.0 / np.maximum((held**2).sum(axis=1), 1e-300)
-        # A few points cannot tell a width below their distance.
-        few = (points < 6.0)[:, None, None]
-        covariance = covariance + few * lattice.spacing**2 * slices.covariance / 6.0
+        covariance, least = _not_below(covariance, slices.covariance, lattice.spacing)
         empty = mass < 1e-9
         mean[empty], covariance[empty] = slices.mean[empty], slices.covariance[empty]
-        outside = float(by_slice[:, lattice.shell].sum())
-        return cls(slices, mass, mean, covariance, float(mass @ points), outside)
+        return cls(
+            slices=slices,
+            mass=mass,
+            mean=mean,
+            covariance=covariance,
+            effective=float(mass @ points),
+            narrowest=float(mass @ least),
+            outside=float(by_slice[:, lattice.shell].sum()),
+        )
 
     @property
     def carrying(self) -> float:
@@ -79,13 +85,17 @@ class Moments:
         """Whether enough slices carry the posterior."""
         return len(self.mass) == 1 or self.carrying >= grid.slices
 
+    def dense(self, grid: Grid) -> bool:
+        """Whether enough points carry each slice, in every direction."""
+        return self.effective >= grid.effective and self.narrowest >= _NARROWEST
+
     def resolves(self, grid: Grid) -> bool:
         """Whether enough points and slices carry the posterior."""
-        return self.effective >= grid.effective and self.sliced(grid)
+        return self.dense(grid) and self.sliced(grid)
 
-    def covers(self) -> bool:
+    def covers(self, grid: Grid) -> bool:
         """Whether next to nothing of the posterior lies at the lattice's edges."""
-        return self.outside < TAIL and self.ends < TAIL
+        return self.outside < grid.tail and self.ends < grid.tail
 
     def nodes(self, grid: Grid, wider: float = 1.0) -> Floats:
         """Where slices should lie, from where the mass does."""
@@ -111,3 +121,21 @@ class Moments:
         found = np.stack([np.interp(nodes, known, column) for column in table.T], axis=1)
         root = found[:, 2:].reshape(-1, 2, 2)
         return Slices(nodes, found[:, :2], root @ root.transpose(0, 2, 1))
+
+
+def _not_below(covariance: Floats, placed: Floats, spacing: float) -> tuple[Floats, Floats]:
+    """Covariances no narrower than points can tell, and their least widths in their distances.
+
+    Parameters
+    ----------
+    covariance : ndarray of float64, (j, 2, 2)
+    placed : ndarray of float64, (j, 2, 2)
+        Covariances that the points were placed with, `spacing` deviations apart.
+    spacing : float
+    """
+    root = np.linalg.cholesky(placed)
+    inverse = np.linalg.inv(root)
+    size, axes = np.linalg.eigh(inverse @ covariance @ inverse.transpose(0, 2, 1))
+    least = np.sqrt(np.maximum(size[:, 0], 0.0)) / spacing
+    axes = root @ axes * np.sqrt(np.maximum(size, 0.08 * spacing**2))[:, None, :]
+    return axes @ axes.transpose(0, 2, 1), least

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from operando.agents.kinetics_history import Bins, History
 from operando.agents.kinetics_lattice import LIVE, Box, Grid, Lattice, Slices, accumulate, stack
-from operando.agents.kinetics_moments import TAIL, Moments
+from operando.agents.kinetics_moments import Moments
 from operando.agents.kinetics_observation import Observation, Prior, log_sum
 from operando.physics.kinetic_laws import KineticLaw
 
@@ -18,7 +18,6 @@ Floats = NDArray[np.float64]
 _ROUNDS = 8  # of the zoom
 _MANY = 30  # steps of a climb from afar
 _FEW = 8  # steps of a climb that begins near the top
-_LATTICES = 10  # tries until one fits
 _DAMPING = np.array([0.0, 1.0, 10.0, 1e2, 1e3, 1e4])
 
 
@@ -85,17 +84,17 @@ def find(task: Task, grid: Grid = LIVE, start: Slices | None = None) -> Lattice:
     """
     slices = start or seek(task)
     wider = 1.0
-    for round_ in range(_LATTICES):
+    for round_ in range(grid.tries):
         lattice, moments = task.fill(slices, grid)
-        resolved, covered = moments.resolves(grid), moments.covers()
+        resolved, covered = moments.resolves(grid), moments.covers(grid)
         if resolved and covered:
             break
         if round_ >= 1 and not covered:
             wider *= 1.25
-        if round_ >= 2 and moments.effective < grid.effective:
+        if round_ >= 2 and not moments.dense(grid):
             grid = replace(grid, spacing=max(0.8 * grid.spacing, 0.2))
         slices = moments.slices
-        if moments.ends > TAIL or not moments.sliced(grid) or round_ == 0:
+        if moments.ends > grid.tail or not moments.sliced(grid) or round_ == 0:
             slices = climb(task, moments.at(moments.nodes(grid, wider)), _FEW)
         else:
             slices = Slices(slices.nodes, moments.mean, wider * moments.covariance)
@@ -122,7 +121,7 @@ def _laplace(task: Task, slices: Slices) -> Moments:
     value = value + 0.5 * np.log(np.linalg.det(slices.covariance))
     mass = np.exp(value - log_sum(value))
     mass = np.maximum(mass, 2e-7)  # all of them tell where their neighbours lie
-    return Moments(slices, mass / mass.sum(), slices.mean, slices.covariance, 1.0, 0.0)
+    return Moments(slices, mass / mass.sum(), slices.mean, slices.covariance, 1.0, 1.0, 0.0)
 
 
 def zoom(task: Task, nodes: Floats) -> Slices:

@@ -39,6 +39,13 @@ class Answer:
     weighing: Weighing
     settled: bool
 
+    def amplitude_sd(self) -> Floats:
+        """Give the linear parameters' sds under the most probable law, (2,)."""
+        best = self.posteriors[int(np.argmax(self.weighing.begun))]
+        theta, spread = best.amplitudes.mean, best.amplitudes.covariance[:, [0, 2]]
+        mean = best.weights @ theta
+        return np.asarray(np.sqrt(best.weights @ (spread + (theta - mean) ** 2)))
+
 
 class LawsStream:
     """All laws' posteriors, from a scout before the onset and from lattices after it.
@@ -169,7 +176,7 @@ class LawsStream:
             self.lattices[index] = posterior
 
     def _fits(self, posterior: LatticePosterior) -> bool:
-        return posterior.moments.resolves(self.grid) and posterior.moments.covers()
+        return posterior.moments.resolves(self.grid) and posterior.moments.covers(self.grid)
 
     def _warm(self, posterior: LatticePosterior, history: History) -> LatticePosterior:
         """Build one law's lattice anew from where it was."""
@@ -178,7 +185,8 @@ class LawsStream:
         moments = posterior.moments
         slices = moments.at(moments.nodes(self.grid)).moved(old, task.box)
         found = LatticePosterior.of(find(task, self.grid, slices), self.prior)
-        return found if self._fits(found) else self._cold(task)
+        lost = found.moments.effective < 4.0 or found.moments.outside > 0.05
+        return self._cold(task) if lost else found
 
     def _cold(self, task: Task) -> LatticePosterior:
         return LatticePosterior.of(find(task, self.grid), self.prior)
@@ -203,6 +211,8 @@ class LawsStream:
         share = answer.weighing.share
         means = [p.weights @ p.amplitudes.mean for p in answer.posteriors]
         mean = np.maximum(share @ np.stack(means), 0.02 * np.abs(self.prior.mean))
+        if self.grid is LIVE and np.all(np.abs(mean - old.plateau) < 0.5 * answer.amplitude_sd()):
+            return False
         noise = old.noise
         before, after = (
             np.stack([noise.of(np.array([a, 0.0])), noise.of(np.array([0.0, b]))])

@@ -1,0 +1,111 @@
+"""The kinetic engine beside nested sampling, and its speed in a long or fast stream.
+
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/kinetics.py [peers] [long] [fast]``; all three
+without words. Times are of the processor, so that a busy machine does not change them.
+
+*peers*: every default law on one record of 17 s: log evidence, means and sds of the lattice, of
+Gauss-Hermite quadrature over every single frame (dense), and of dynesty (extra ``[nested]``).
+*long*: milliseconds a frame with 10,000 frames of history.
+*fast*: 100 and 300 Hz on a clock of processor time: how far answers lag behind the frames.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+from kinetics_records import Truth, record
+
+from operando.agents.kinetics_config import KineticsConfig
+from operando.agents.kinetics_engine import KineticsEngine
+from operando.agents.kinetics_nested import Frames, nested
+from operando.physics.kinetic_laws import DEFAULT_LAWS, LAWS
+
+
+def peers() -> None:
+    data = record(Truth(), seed=3)
+    began = time.process_time()
+    engine = KineticsEngine(KineticsConfig(), data.noise, whole=True)
+    engine.add(*data.frames)
+    summary = engine.summary()
+    ours = time.process_time() - began
+    began = time.process_time()
+    checks = engine.check()
+    checking = time.process_time() - began
+    frames = Frames(*data.frames, data.noise, tuple(engine.state()["plateau"]))
+    print(f"17 s record; lattices of five laws {ours:.2f} s, dense check {1e3 * checking:.0f} ms")
+    head = ("- dense", "- dynesty", "its sd", "t0, sd", "t0 sd", "k, sd", "k sd", "dynesty s")
+    print(f"{'law':22}" + "".join(f"{word:>10}" for word in head))
+    spent = 0.0
+    for name in DEFAULT_LAWS:
+        model, check = summary.models[name], checks[name]
+        began = time.process_time()
+        told = nested(LAWS[name], frames, KineticsConfig(), seed=1, points=200)
+        seconds = time.process_time() - began
+        spent += seconds
+        row = (
+            model.log_evidence - check.log_evidence,
+            model.log_evidence - told.log_evidence,
+            told.log_evidence_sd,
+            (model.t0.mean - told.t0[0]) / told.t0[1],
+            model.t0.sd / told.t0[1],
+            (model.k.mean - told.k[0]) / told.k[1],
+            model.k.sd / told.k[1],
+            seconds,
+        )
+        print(f"{name:22}" + "".join(f"{value:10.4f}" for value in row), flush=True)
+    print(f"dynesty / lattices: {spent / ours:.0f} times the processor time")
+
+
+def long() -> None:
+    data = record(Truth(t0=40.0, rate=0.02), seed=5, level=2e-4, end=10_400 / 3.0)
+    engine = KineticsEngine(KineticsConfig(), data.noise)
+    engine.add(*data.part(0, 60))
+    began = time.process_time()
+    marks = []
+    for index in range(60, len(data.start)):
+        now = time.process_time()
+        engine.add(*data.part(index, index + 1))
+        engine.summary()
+        marks.append(time.process_time() - now)
+    spent = np.array(marks) * 1e3
+    print(f"{len(data.start)} frames, slow process from frame 120; five laws, answer every frame")
+    print(f"mean {spent.mean():.1f} ms, worst {spent.max():.0f} ms a frame")
+    for first in (2000, 5000, 10_000):
+        some = spent[first - 60 : first + 340]
+        print(f"frames {first} to {first + 399}: mean {some.mean():.1f}, worst {some.max():.0f} ms")
+    print(f"whole run {time.process_time() - began:.0f} s")
+
+
+def fast() -> None:
+    for rate in (100.0, 300.0):
+        data = record(Truth(), seed=2, period=1.0 / rate)
+        engine = KineticsEngine(KineticsConfig(), data.noise)
+        clock, taken, worst, lag, late = 0.0, 0, (0.0, 0.0), 0.0, 0.0
+        while taken < len(data.start):
+            # Everything that has arrived by now is taken at once, at least one batch of 30 ms.
+            clock = max(clock, data.stop[min(taken + int(0.03 * rate), len(data.stop) - 1)])
+            ready = int(np.searchsorted(data.stop, clock, side="right"))
+            began = time.process_time()
+            engine.add(*data.part(taken, ready))
+            engine.summary()
+            clock += time.process_time() - began
+            lag = clock - data.stop[ready - 1]
+            worst = max(worst, (lag, float(data.stop[ready - 1])))
+            late = lag if data.stop[ready - 1] < 10.0 else late
+            taken = ready
+        print(
+            f"{rate:.0f} Hz: answer at most {worst[0]:.2f} s behind (at {worst[1]:.2f} s), "
+            f"{late:.3f} s behind at 10 s, {lag:.3f} s at the end"
+        )
+
+
+def main() -> None:
+    words = sys.argv[1:] or ["peers", "long", "fast"]
+    for word in words:
+        {"peers": peers, "long": long, "fast": fast}[word]()
+
+
+if __name__ == "__main__":
+    main()
