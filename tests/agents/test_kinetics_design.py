@@ -107,6 +107,18 @@ def test_the_dose_limit_holds(watched):
     assert 0.0 < left.num * left.exposure <= 0.2 + 1e-9
 
 
+def test_waiting_keeps_a_share_of_the_dose_for_the_process(watched):
+    engine = watched(18)
+    spent = 18 * EXPOSURE
+    plenty = propose(engine, DesignConfig(dose_limit=10.0 * spent))
+    short = propose(engine, DesignConfig(dose_limit=1.5 * spent))
+    assert plenty.num == short.num == 1
+    assert short.exposure / short.interval < plenty.exposure / plenty.interval
+    assert "kept" in short.reason
+    last = propose(engine, DesignConfig(dose_limit=spent + 0.05))
+    assert last.exposure <= 0.05
+
+
 def test_waiting_with_gaps_makes_the_onset_less_sharp_and_costs_decide():
     def width(exposure, period):
         return expected_log_sd(Cadence(exposure, period), Outlook(), NOISE, FLUX, 2.0, 8.0)

@@ -45,6 +45,9 @@ class DesignConfig:
         Of a frame whatever its exposure, nats.
     dose_limit : float
         Most exposure in all, s.
+    reserve : float
+        Share of the dose limit kept for what comes after the onset: when the rest is spent,
+        waiting goes on in the cadence with the least beam.
     wanted : tuple of str
         What frames are to tell of: "t0", "k" or both.
     outlook : Outlook
@@ -65,6 +68,7 @@ class DesignConfig:
     exposure_cost: float = 0.1
     frame_cost: float = 0.0005
     dose_limit: float = math.inf
+    reserve: float = 0.5
     wanted: tuple[str, ...] = ("t0", "k")
     outlook: Outlook = field(default_factory=Outlook)
     draws: int = 500
@@ -83,6 +87,8 @@ class DesignConfig:
                 raise BadInput(f"{name} is {getattr(self, name)}; it cannot be below 0")
         if not self.wanted or not set(self.wanted) <= {"t0", "k"}:
             raise BadInput(f"wanted is {self.wanted}; t0, k or both are possible")
+        if not 0.0 <= self.reserve < 1.0:
+            raise BadInput(f"reserve is {self.reserve}; a share below 1 is needed")
         if self.draws < 50:
             raise BadInput(f"{self.draws} draws are too few; 50 or more are needed")
 
@@ -218,9 +224,17 @@ class FrameDesign:
             patience = self.config.outlook.patience
             wait = patience if latest is None else max(latest - now, 0.0)
             cadence = self.waiting(spent, flux, wait)
+            if cadence.exposure > left:
+                shortest = min(self.config.exposures)
+                cadence = Cadence(shortest, shortest + self.config.dead_time)
             if summary.p_begun > _SUSPECTED:
                 cadence = Cadence(cadence.exposure, cadence.exposure + self.config.dead_time)
                 return self._frames(cadence, left, "locking on: no gap")
+            if left < self.config.reserve * self.config.dose_limit < math.inf:
+                least = min(self.config.cadences(), key=lambda one: one.exposure / one.period)
+                return self._frames(
+                    least, left, "waiting; the rest of the dose is kept for the process", 1
+                )
             return self._frames(cadence, left, "waiting for the onset", 1)
         return self._best(engine, now, flux, left)
 
