@@ -1,6 +1,7 @@
 """Frames saved by stopping, by expected gain and by the valve's time; fixed frames beside them.
 
-Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/kinetics_stopping.py [--repeats 50] [--known]``.
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/kinetics_stopping.py [--repeats 50] [--known]
+[--part stopping|shutter|valve]``.
 Areas are drawn from first order with t0 about 7.45 s (its phase within a frame differs from
 repeat to repeat), k = 0.6192 /s and normal noise of such a size that 29 frames of 333 ms give
 sd(t0) 0.0286 s and sd(k) 0.0229 /s when the law is known. The peer in every table is 51
@@ -13,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +73,8 @@ def fixed_record(seed: int, laws: Sequence[str], rules: Sequence[StopRule]) -> l
     engine = KineticsEngine(config, NOISE)
     endings: dict[int, Ending] = {}
     passed: list[KineticsSummary] = []
-    first = int(process.t0 / PERIOD)  # no rule ends a record before its onset
+    # No rule ends a record before its onset, and without one only the end counts.
+    first = int(process.t0 / PERIOD) if rules else COUNT - 1
     for frame in range(first, COUNT):
         part = slice(0 if frame == first else frame, frame + 1)
         engine.add(start[part], stop[part], areas[part], dose[part])
@@ -113,7 +116,9 @@ def designed_record(seed: int, laws: Sequence[str], design: FrameDesign) -> Endi
     return Ending(summary, len(engine), exposed, process.t0)
 
 
-def valve_record(seed: int, laws: Sequence[str], before: int | None, rule: StopRule) -> Ending:
+def valve_record(
+    seed: int, laws: Sequence[str], before: int | None, rule: StopRule | None
+) -> Ending:
     """Take fixed frames, t0 >= ts known, from `before` frames ahead of the valve on."""
     process = Process(seed)
     start = PERIOD * np.arange(COUNT)
@@ -123,14 +128,18 @@ def valve_record(seed: int, laws: Sequence[str], before: int | None, rule: StopR
     areas, dose = process.areas(start, start + EXPOSURE)
     config = KineticsConfig(laws=tuple(laws), t0_prior=(0.0, END), valve_time=ts, valve_prior=True)
     engine = KineticsEngine(config, NOISE)
-    first = int(np.searchsorted(start + EXPOSURE, max(ts, process.t0), side="right"))
+    first = len(start) - 1
+    if rule is not None:
+        first = int(np.searchsorted(start + EXPOSURE, max(ts, process.t0), side="right"))
     for frame in range(first, len(start)):
         part = slice(0 if frame == first else frame, frame + 1)
         engine.add(start[part], start[part] + EXPOSURE, areas[part], dose[part])
         summary = engine.summary()
-        if rule.decide(summary)[0]:
+        if rule is not None and rule.decide(summary)[0]:
             return Ending(summary, len(engine), EXPOSURE * len(engine), process.t0, True)
-    return Ending(summary, len(engine), EXPOSURE * len(engine), process.t0)
+    return Ending(
+        summary, len(engine), EXPOSURE * len(engine), process.t0, None if rule is None else False
+    )
 
 
 def within(estimate: Estimate, truth: float) -> bool:
@@ -175,58 +184,75 @@ def head(title: str) -> None:
     )
 
 
+def stopping(seeds: range, laws: Sequence[str], targets: Sequence[tuple[float, float]]) -> None:
+    """Print what rules save of fixed frames."""
+    rules = [StopRule(StopConfig(sd_t0=t0, sd_k=k)) for t0, k in targets]
+    names = [f"stop at sd(t0) {t0} s and sd(k) {k} /s" for t0, k in targets]
+    if len(laws) > 1:
+        rivals = ("pseudo_second_order", "jander")
+        rules.append(StopRule(StopConfig(odds=100.0, rivals=rivals)))
+        names.append("stop at odds of 100 against the last and Jander")
+    records = list(zip(*(fixed_record(seed, laws, rules) for seed in seeds), strict=True))
+    head("Stopping, frames of 333 ms")
+    row("51 fixed frames (peer)", records[0], records[0])
+    for name, ended in zip(names, records[1:], strict=True):
+        row(name, ended, records[0])
+
+
+def shutter(seeds: range, laws: Sequence[str], peer: Sequence[Ending]) -> None:
+    """Print what a design saves."""
+    head("Shutter by expected gain, frames of 332.4 ms")
+    row("51 fixed frames (peer)", peer, peer)
+    for wanted, cost in product((("t0", "k"), ("t0",)), (0.1, 0.05)):
+        config = DesignConfig(
+            exposures=(EXPOSURE,), exposure_cost=cost, frame_cost=0.0, wanted=wanted
+        )
+        design = FrameDesign(config, NOISE)
+        ended = [designed_record(seed, laws, design) for seed in seeds]
+        row(f"about {' and '.join(wanted)}, {cost:g} nat a second", ended, peer)
+    design = FrameDesign(DesignConfig(), NOISE)
+    ended = [designed_record(seed, laws, design) for seed in seeds]
+    row("exposures of 33, 100 and 332 ms, defaults", ended, peer)
+
+
+def valve(
+    seeds: range, laws: Sequence[str], peer: Sequence[Ending], target: tuple[float, float]
+) -> None:
+    """Print what the valve's time saves."""
+    head(f"Valve opened {VALVE_LEAD} s before t0 and its time is used: no onset before it")
+    row("51 fixed frames, onset free (peer)", peer, peer)
+    count = frames_before(Outlook(), NOISE, FLUX, exposure=EXPOSURE, least_gain=0.005)
+    rule = StopRule(StopConfig(sd_t0=target[0], sd_k=target[1]))
+    for name, before, until in (
+        ("all frames", None, None),
+        (f"{count} frames before the valve", count, None),
+        (f"{count} frames before, stop at {target[0]} s, {target[1]} /s", count, rule),
+    ):
+        row(name, [valve_record(seed, laws, before, until) for seed in seeds], peer)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=50)
     parser.add_argument("--known", action="store_true", help="the law is known: first order alone")
+    parts = ("stopping", "shutter", "valve")
+    parser.add_argument("--part", choices=parts, action="append", help="all unless given")
     options = parser.parse_args()
     laws = ("first_order",) if options.known else DEFAULT_LAWS
-    seeds = range(options.repeats)
-    began = time.perf_counter()
-    print(f"{options.repeats} repeats, laws: {', '.join(laws)}")
-
     targets = ((0.035, 0.024), (0.04, 0.03), (0.05, 0.04))
     if options.known:
         targets = ((0.029, 0.024), (0.035, 0.03), (0.04, 0.04))
-    rules = [StopRule(StopConfig(sd_t0=t0, sd_k=k)) for t0, k in targets]
-    names = [f"stop at sd(t0) {t0} s and sd(k) {k} /s" for t0, k in targets]
-    if not options.known:
-        rivals = ("pseudo_second_order", "jander")
-        rules.append(StopRule(StopConfig(odds=100.0, rivals=rivals)))
-        names.append("stop at odds of 100 against those two")
-    records = list(zip(*(fixed_record(seed, laws, rules) for seed in seeds), strict=True))
-    peer = records[0]
-    head("Stopping, frames of 333 ms")
-    row("51 fixed frames (peer)", peer, peer)
-    for name, ended in zip(names, records[1:], strict=True):
-        row(name, ended, peer)
-
-    head("Shutter by expected gain, frames of 332.4 ms")
-    row("51 fixed frames (peer)", peer, peer)
-    for wanted in (("t0",), ("t0", "k")):
-        for cost in (0.05, 0.1):
-            config = DesignConfig(
-                exposures=(EXPOSURE,), exposure_cost=cost, frame_cost=0.0, wanted=wanted
-            )
-            design = FrameDesign(config, NOISE)
-            ended = [designed_record(seed, laws, design) for seed in seeds]
-            row(f"about {' and '.join(wanted)}, {cost:g} nat a second", ended, peer)
-    design = FrameDesign(DesignConfig(), NOISE)
-    ended = [designed_record(seed, laws, design) for seed in seeds]
-    row("exposures of 33, 100 and 332 ms, defaults", ended, peer)
-
-    head(f"Valve opened {VALVE_LEAD} s before t0: onset cannot lie before; then stop as above")
-    row("51 fixed frames, onset free (peer)", peer, peer)
-    row("stop as in the first row above, onset free", records[1], peer)
-    count = frames_before(Outlook(), NOISE, FLUX, exposure=EXPOSURE, least_gain=0.005)
-    never = StopRule(StopConfig())
-    for name, before, rule in (
-        ("prior, all frames", None, never),
-        (f"prior, {count} frames before the valve", count, never),
-        (f"prior, {count} before, and stop", count, rules[0]),
-    ):
-        row(name, [valve_record(seed, laws, before, rule) for seed in seeds], peer)
+    seeds, wanted = range(options.repeats), options.part or parts
+    began = time.perf_counter()
+    print(f"{options.repeats} repeats, laws: {', '.join(laws)}", flush=True)
+    if "stopping" in wanted:
+        stopping(seeds, laws, targets)
+    peer = [fixed_record(seed, laws, ())[0] for seed in seeds] if set(wanted) & {*parts[1:]} else []
+    if "shutter" in wanted:
+        shutter(seeds, laws, peer)
+    if "valve" in wanted:
+        valve(seeds, laws, peer, targets[0] if options.known else targets[-1])
     print(f"\n{time.perf_counter() - began:.0f} s")
 
 
