@@ -203,7 +203,7 @@ def shutter(seeds: range, laws: Sequence[str], peer: Sequence[Ending]) -> None:
     """Print what a design saves."""
     head("Shutter by expected gain, frames of 332.4 ms")
     row("51 fixed frames (peer)", peer, peer)
-    for wanted, cost in product((("t0", "k"), ("t0",)), (0.1, 0.05)):
+    for wanted, cost in product((("t0", "k"), ("t0",)), (0.1, 0.07, 0.05)):
         config = DesignConfig(
             exposures=(EXPOSURE,), exposure_cost=cost, frame_cost=0.0, wanted=wanted
         )
