@@ -38,7 +38,8 @@ def replay(
     """
     from operando.commands.stored import opened
     from operando.plans.progress import lineage
-    from operando.replaying import changed_spec, rebuild
+    from operando.replaying import changed_spec
+    from operando.replaying.references import rebuild_with_references
     from operando.session import progress_bar
 
     if source not in SOURCES:
@@ -49,9 +50,13 @@ def replay(
         own = dict(documents[0][1].get("agent") or {})
         chosen = changed_spec(own, agent, settings or [])
         resumed = str(documents[0][1].get("resumes", ""))
-        runs = lineage(lambda key: stored.documents(key, source), resumed)
+
+        def read(key: str) -> list[Any]:
+            return list(stored.documents(key, source))
+
+        runs = lineage(read, resumed)
         earlier = [pair for run in runs for pair in run]
-        replayed = rebuild(chosen)
+        replayed = rebuild_with_references(chosen, documents[0][1], read)
         with progress_bar(screen, "replaying") as bar:
             result, built = _feed(documents, replayed, pace, bar, earlier)
         report = {
@@ -70,7 +75,7 @@ def replay(
             "run_seconds": round(result.run_seconds, 3),
         }
         if own and chosen != own:
-            original = rebuild(own)
+            original = rebuild_with_references(own, documents[0][1], read)
             with progress_bar(screen, "the run's own agent") as bar:
                 before, spec = _feed(documents, original, float("inf"), bar, earlier)
             report["own"] = {"agent": spec, "report": before.report, "identical": before.identical}

@@ -33,6 +33,7 @@ from operando.errors import AgentError
 from operando.figures.battery import ChargePicture, draw_charge
 from operando.figures.regression import draw_regression
 from operando.plans.battery import soc_stepped
+from operando.replaying.references import rebuild_with_references
 from operando.session import default_store
 from operando.simulations.clock import Clock
 
@@ -92,7 +93,9 @@ def run_battery_demo(settings: BatteryDemo, console: Console) -> dict[str, Any]:
         if earlier:
             settings = settings.of_run(earlier.start)
             reference_uid = str(earlier.start.get("references", ""))
-            agent = SocTableAgent.from_spec(earlier.start["agent"])
+            agent = rebuild_with_references(
+                earlier.start["agent"], earlier.start, session.store.documents
+            )
         else:
             reference_uid, library, points = measure_references(session, settings)
             agent = charging_agent(settings, library, points)
