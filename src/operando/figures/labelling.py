@@ -14,6 +14,7 @@ from operando.physics.crystals import structure
 from operando.physics.phases import CRYSTALLINE, DISPLAY_NAMES, LABELS
 from operando.physics.powder import powder_lines
 
+_BINS = 5  # in the running mean of a pattern
 _WEAKEST = 5.0  # of the reference lines drawn; the phase's strongest is 100
 
 
@@ -69,8 +70,13 @@ def _draw_pattern(axes: Axes, picture: PatternPicture) -> None:
     """Draw the intensity with its uncertainty, on a root scale: weak lines count as well."""
     x, y, sigma = picture.two_theta, picture.intensity, picture.sigma
     low, high = (np.sqrt(np.maximum(y + side * sigma, 0.0)) for side in (-1.0, 1.0))
-    axes.fill_between(x, low, high, color="#BBBBBB", linewidth=0, label="± one σ")
-    axes.plot(x, np.sqrt(np.maximum(y, 0.0)), color="black", linewidth=0.9)
+    axes.fill_between(x, low, high, color="#DDDDDD", linewidth=0, label="± one σ")
+    axes.plot(x, np.sqrt(np.maximum(y, 0.0)), color="#777777", linewidth=0.5)
+    # A broad weak line is seen in the mean of a few bins, not in any of them.
+    mean = np.convolve(y, np.full(_BINS, 1.0 / _BINS), mode="valid")
+    inner = x[_BINS // 2 : _BINS // 2 + mean.size]
+    label = f"mean of {_BINS} bins"
+    axes.plot(inner, np.sqrt(np.maximum(mean, 0.0)), color="black", linewidth=1.1, label=label)
     axes.set_ylim(0.97 * float(low.min()), 1.06 * float(high.max()))
     axes.set_ylabel("√ intensity, arbitrary units")
     axes.set_yticks([])
