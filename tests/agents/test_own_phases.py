@@ -201,6 +201,7 @@ def metal(name, edge):
         ([metal("resin", 4.0)], "called resin is there already"),
         ([metal("one", 4.0), metal("one", 5.0)], "called one is there already"),
         ([metal("tiny", 2.7)], "tiny has no line between"),
+        ([metal("protein", 90.0)], "protein has a cell of 729000"),
         ([metal("steel", 3.59)], "steel has the lines of fe_fcc"),
         ([metal("one", 4.6), metal("two", 4.605)], "two has the lines of one"),
     ],

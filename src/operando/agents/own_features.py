@@ -30,6 +30,8 @@ from operando.physics.phases import CRYSTALLINE
 from operando.physics.powder import PowderLines, powder_lines
 
 _D_MIN = 1.75  # Å: beyond the canonical axis
+_LARGEST = 20_000.0  # Å³
+_NOTHING = 1e-9  # scattering power: forbidden reflections have the rounding of a double
 _MOST_LINES = 10  # that carry filters
 _DRAWN = 100  # lines of a phase that are drawn: the others are lost in the noise
 _FWHM = 0.28  # degrees, of the lines that the listed phases are taken from
@@ -63,10 +65,16 @@ class OwnLines:
         Raises
         ------
         BadInput
-            If there is none on the canonical axis.
+            If there is none on the canonical axis, or the cell is too large to have any.
         """
-        table = _strongest(powder_lines(structure, CANONICAL_WAVELENGTH))
-        lines = lines_of(table, 3.0)
+        if structure.volume > _LARGEST:
+            raise BadInput(
+                f"{structure.name} has a cell of {structure.volume:.0f} Å³; up to {_LARGEST:.0f} "
+                "Å³ there are lines to tell a phase by"
+            )
+        # No more reflections than are seen: a large cell has many thousands beyond.
+        table = _strongest(powder_lines(structure, CANONICAL_WAVELENGTH, d_min=_D_MIN))
+        lines = lines_of(table, 3.0) if table.scale > _NOTHING else []
         if not lines:
             raise BadInput(f"{structure.name} has no line between 1.80 and 7.32 Å")
         ranked = sorted(lines, key=lambda line: -line.intensity)[:_MOST_LINES]
@@ -75,8 +83,7 @@ class OwnLines:
 
 def _strongest(table: PowderLines) -> PowderLines:
     """Keep the lines that can be seen, from large to small spacing."""
-    ranked = np.argsort(-table.intensity, kind="stable")
-    kept = np.sort(ranked[table.d_spacing[ranked] >= _D_MIN][:_DRAWN])
+    kept = np.sort(np.argsort(-table.intensity, kind="stable")[:_DRAWN])
     return PowderLines(
         table.name,
         table.d_spacing[kept],

@@ -67,6 +67,11 @@ class CrystalStructure:
     sites: tuple[Site, ...]
     source: str
 
+    @property
+    def volume(self) -> float:
+        """Volume of the cell, Å³."""
+        return float(gemmi.UnitCell(*self.cell).volume)
+
     def operations(self) -> gemmi.GroupOps:
         """Symmetry operations of the space group.
 
