@@ -97,7 +97,8 @@ class KineticsDemo:
     def watch(self) -> WatchSettings:
         """Return the plan's settings."""
         before = max(1, round(self.before / self.period))
-        return WatchSettings(exposure=self.exposure, before=before, longest=self.longest)
+        # Nothing is lost by waiting: the detector goes on.
+        return WatchSettings(self.exposure, before, self.longest, timeout=120.0)
 
     def agent(self) -> KineticsAgentConfig:
         """Return the agent's settings."""
