@@ -200,10 +200,12 @@ class Lattice:
         )
 
     def onset_width(self) -> float:
-        """Least of the slices' standard deviations of the onset, s."""
+        """Give about the least of the slices' standard deviations of the onset, s."""
         t0 = self.points[:, 0].reshape(len(self.slices.nodes), -1)
         radius = self.spacing * int(np.sqrt(t0.shape[1] / np.pi))
-        return float((t0.max(axis=1) - t0.min(axis=1)).min()) / (2.0 * radius)
+        widths = (t0.max(axis=1) - t0.min(axis=1)) / (2.0 * radius)
+        # A slice much narrower than the others is one that holds nothing.
+        return float(max(widths.min(), 0.5 * np.median(widths)))
 
     def add(self, bins: Bins, observation: Observation) -> None:
         """Add frames to the running sums."""

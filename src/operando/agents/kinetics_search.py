@@ -89,16 +89,30 @@ def find(task: Task, grid: Grid = LIVE, start: Slices | None = None) -> Lattice:
         resolved, covered = moments.resolves(grid), moments.covers(grid)
         if resolved and covered:
             break
-        if round_ >= 1 and not covered:
+        if not covered:
             wider *= 1.25
         if round_ >= 2 and not moments.dense(grid):
             grid = replace(grid, spacing=max(0.8 * grid.spacing, 0.2))
         slices = moments.slices
-        if moments.ends > grid.tail or not moments.sliced(grid) or round_ == 0:
+        if moments.effective < 4.0 or moments.outside > 0.05:
             slices = climb(task, moments.at(moments.nodes(grid, wider)), _FEW)
+        elif moments.ends > grid.tail or not moments.sliced(grid):
+            slices = _extend(task, moments, moments.nodes(grid, wider))
         else:
             slices = Slices(slices.nodes, moments.mean, wider * moments.covariance)
     return lattice
+
+
+def _extend(task: Task, moments: Moments, nodes: Floats) -> Slices:
+    """Slices at other nodes: between those known from their moments, beyond them by a climb."""
+    slices = moments.at(nodes)
+    known = moments.slices.nodes[moments.mass > 1e-7]
+    beyond = np.flatnonzero((nodes < known[0]) | (nodes > known[-1]))
+    if len(beyond):
+        some = Slices(nodes[beyond], slices.mean[beyond], slices.covariance[beyond])
+        found = climb(task, some, _FEW)
+        slices.mean[beyond], slices.covariance[beyond] = found.mean, found.covariance
+    return slices
 
 
 def seek(task: Task) -> Slices:
