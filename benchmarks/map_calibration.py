@@ -1,8 +1,8 @@
 """Calibrate the answers to maps on simulated sections, and write what the package ships.
 
-Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/map_calibration.py [--write]``. Sections with seeds
-from 1001 on: no demonstration and no benchmark measures them. Maps at five mean dwells, before
-and after revisits, and sparse ones. Truth is what it learns from.
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/map_calibration.py [--write] [--spatial]``.
+Sections with seeds from 1001 on: no demonstration and no benchmark measures them. Maps at several
+mean dwells, before and after revisits, and sparse ones. Truth is what it learns from.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from offline_map import OfflineMap
 from sklearn.linear_model import LogisticRegression
 
 from operando.agents.map_answer import MapAnswer
+from operando.agents.map_network import weigh
 from operando.agents.phase_classifier import decode
 from operando.agents.spatial import SpatialPrior
 from operando.physics.phases import LABELS
 
-SEEDS = range(1001, 1009)
-DWELLS = (0.025, 0.05, 0.1)  # of the maps in two passes, s
+SEEDS = range(1001, 1005)
+SHAPE = (64, 48)
+DWELLS = (0.025, 0.05)  # of the maps in two passes, s
 STEP = (2.0, 2.0)
 SPARSE = (0.05, 0.15)  # shares of the raster at 0.2 s
-TARGET = Path(__file__).parent.parent / "src/operando/agents/models/map_calibration.json"
+MODELS = Path(__file__).parent.parent / "src/operando/agents/models"
 
 Rows = list[tuple[NDArray[np.float32], NDArray[np.bool_]]]
 
@@ -93,15 +95,19 @@ def fitted(rows: Rows) -> tuple[dict[str, list[float]], float]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--write", action="store_true", help="replace the shipped file")
-    write = options.parse_args().write
+    options.add_argument(
+        "--spatial", action="store_true", help="for the prior learnt from the map, not the network"
+    )
+    chosen = options.parse_args()
+    add = SpatialPrior().apply if chosen.spatial else weigh
     rows: dict[str, Rows] = {"measured": [], "unmeasured": []}
     begin = time.perf_counter()
     for seed in SEEDS:
-        section = OfflineMap(seed)
+        section = OfflineMap(seed, SHAPE)
         answers = [a for dwell in DWELLS for a in two_pass(section, dwell)] + sparse(section)
         for answer in answers:
             seen = answer.measured.ravel()
-            logit = SpatialPrior().apply(answer.logit_alone, answer.measured, STEP)
+            logit = add(answer.logit_alone, answer.measured, STEP)
             logit = logit.reshape(-1, len(LABELS))
             for kind, which in (("measured", seen), ("unmeasured", ~seen)):
                 if which.any():
@@ -116,8 +122,9 @@ def main() -> None:
     }
     text = json.dumps(values, indent=1)
     print(text)
-    if write:
-        TARGET.write_text(text + "\n", encoding="utf-8")
+    if chosen.write:
+        name = "map_calibration" if chosen.spatial else "network_calibration"
+        (MODELS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -260,7 +260,7 @@ def test_suggestions_are_points_of_the_map_and_never_come_twice(agent, flown):
             assert s["stage_y"] == pytest.approx(STEP * (s["point"] // SHAPE[1]))
             assert len(s["probability"]) == 9
             assert all(0 <= p <= 1 for p in s["probability"])
-            assert s["model_version"] == agent.classifier.version
+            assert s["model_version"] == agent.version
             assert s["think_time"] >= 0
         seen += [s["point"] for s in batch]
         ids += [s["_id"] for s in batch]
@@ -434,7 +434,7 @@ def test_a_start_document_holds_all_it_takes_to_rebuild_the_agent(make_agent, tw
     again = make_agent(MappingConfig.from_mapping(spec["config"]), name=spec["name"])
     assert again.config == original.config
     assert again.spec() == original.spec()
-    assert spec["model_version"] == PhaseClassifier.shipped().version
+    assert spec["model_version"].startswith(PhaseClassifier.shipped().version)
 
 
 def test_a_model_of_ones_own_is_used_and_named(make_agent, flown, tmp_path):

@@ -16,8 +16,8 @@ SHAPE, STEP = (12, 10), 8.0
 class SmallMap:
     """A station with a small section in its beam, and a RunEngine for it."""
 
-    def __init__(self, folder, seed=7):
-        self.steel = CorrodedSteel(seed, SHAPE, STEP)
+    def __init__(self, folder, seed=7, shape=SHAPE, step=STEP):
+        self.steel = CorrodedSteel(seed, shape, step)
         geometry = DetectorGeometry()
         source = MapBeamline(self.steel, geometry, seed)
         self.station = simulated_mapping_station(source, Clock(math.inf), folder, geometry)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operando.agents.map_calibration import shipped_calibration
+from operando.agents.map_calibration import MapCalibration, shipped_calibration
 from operando.agents.patterns import FloatArray
 from operando.agents.phase_classifier import decode, expit
 from operando.physics.phases import LABELS
@@ -26,12 +26,15 @@ class MapAnswer:
         calibrated, and corrected by what people said.
     measured : ndarray of bool, (ny, nx)
     unknown_score : ndarray of float32, (ny, nx)
+    calibration : MapCalibration
+        What made the answer honest.
     """
 
     logit_alone: FloatArray
     logit: FloatArray
     measured: NDArray[np.bool_]
     unknown_score: FloatArray
+    calibration: MapCalibration = field(default_factory=shipped_calibration)
 
     @property
     def probability(self) -> FloatArray:
@@ -55,7 +58,7 @@ class MapAnswer:
     @cached_property
     def confidence(self) -> FloatArray:
         """Probability that all nine labels of a point are right, (ny, nx)."""
-        return shipped_calibration().all_right(self.label_confidence, self.measured)
+        return self.calibration.all_right(self.label_confidence, self.measured)
 
     def expected_accuracy(self, labels: Sequence[str] = LABELS) -> float:
         """Share of some labels, over all points of the map, that are expected to be right."""

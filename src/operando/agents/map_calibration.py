@@ -95,7 +95,14 @@ class MapCalibration:
 
 
 @cache
-def shipped_calibration() -> MapCalibration:
-    """Load what comes with the package; ``benchmarks/map_calibration.py`` made it."""
-    file = resources.files("operando.agents") / "models" / "map_calibration.json"
+def shipped_calibration(name: str = "map_calibration") -> MapCalibration:
+    """Load what comes with the package; ``benchmarks/map_calibration.py`` made it.
+
+    Parameters
+    ----------
+    name : str
+        ``"map_calibration"`` for neighbours weighed by the prior of `spatial`,
+        ``"network_calibration"`` for those weighed by `map_network`.
+    """
+    file = resources.files("operando.agents") / "models" / f"{name}.json"
     return MapCalibration.from_mapping(json.loads(file.read_text(encoding="utf-8")))

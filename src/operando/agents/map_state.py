@@ -131,6 +131,11 @@ class MapMemory:
         np.add.at(self.visits, index, 1)
         self._changed[index] = True
 
+    @property
+    def changed(self) -> NDArray[np.bool_]:
+        """Points that were measured since `take_changed`, (ny * nx,)."""
+        return self._changed
+
     def take_changed(self) -> NDArray[np.int64]:
         """Points that were measured since this was last asked, ascending."""
         changed = np.flatnonzero(self._changed)

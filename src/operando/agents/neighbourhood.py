@@ -21,7 +21,7 @@ def neighbourhood_means(
     mean: FloatArray,
     step_um: tuple[float, float],
     lengths_um: Sequence[float],
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     """Average the measured neighbours of every point, the point itself left out.
 
     Parameters
@@ -38,7 +38,9 @@ def neighbourhood_means(
 
     Returns
     -------
-    ndarray of float32, (scales, k, ny, nx)
+    means : ndarray of float32, (scales, k, ny, nx)
+    weights : ndarray of float32, (scales, ny, nx)
+        Sum of the neighbours' weights; one in a full neighbourhood's centre counts 1.
 
     Notes
     -----
@@ -47,7 +49,7 @@ def neighbourhood_means(
     two milliseconds a scale.
     """
     planes = np.concatenate([values, measured[None].astype(np.float32)]).astype(np.float32)
-    scales = []
+    means, weights = [], []
     for length in lengths_um:
         cell = tuple(max(1, int(length / (_COARSEST * step))) for step in step_um)
         if cell == (1, 1):
@@ -55,8 +57,9 @@ def neighbourhood_means(
         else:
             total = np.maximum(_coarse(planes, length, step_um, (cell[0], cell[1])) - planes, 0.0)
         weight = np.maximum(total[-1], 0.0)
-        scales.append((total[:-1] + _PSEUDO * mean[:, None, None]) / (weight + _PSEUDO))
-    return np.stack(scales)
+        means.append((total[:-1] + _PSEUDO * mean[:, None, None]) / (weight + _PSEUDO))
+        weights.append(weight)
+    return np.stack(means), np.stack(weights)
 
 
 def _gaussian(planes: FloatArray, length: float, step_um: tuple[float, float]) -> FloatArray:

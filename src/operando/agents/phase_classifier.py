@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
@@ -221,7 +222,7 @@ class PhaseClassifier:
         begins = range(0, len(patterns), _BATCH)
         # BLAS on one thread: the same numbers on any machine, and no threads within threads.
         # numpy lets go of the interpreter while it computes, so a thread a batch is enough.
-        with _blas().limit(limits=1, user_api="blas"):
+        with on_one_thread():
             if len(begins) > 1:
                 with ThreadPoolExecutor(min(len(begins), os.cpu_count() or 1)) as pool:
                     list(pool.map(fill, begins))
@@ -283,6 +284,12 @@ class PhaseClassifier:
         ]
         metadata = {**self.metadata, "recalibrated_on": len(patterns)}
         return replace(self, calibration=np.asarray(fitted, dtype=np.float32), metadata=metadata)
+
+
+def on_one_thread() -> AbstractContextManager[Any]:
+    """Keep BLAS to one thread for a while."""
+    limited: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return limited
 
 
 @cache

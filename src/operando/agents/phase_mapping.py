@@ -17,10 +17,11 @@ from operando.agents.base import DocumentWorker
 from operando.agents.label_dialogue import AsksPeople
 from operando.agents.label_lessons import Lessons
 from operando.agents.map_answer import MapAnswer
-from operando.agents.map_calibration import shipped_calibration
 from operando.agents.map_checkpoint import AgentState, read_checkpoint, write_checkpoint
 from operando.agents.map_documents import MapDocuments
 from operando.agents.map_labels import PointLabels
+from operando.agents.map_neighbours import with_neighbours
+from operando.agents.map_network import network_version
 from operando.agents.map_state import MapMemory
 from operando.agents.map_suggestions import Suggestions
 from operando.agents.mapping_config import MappingConfig
@@ -38,9 +39,8 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
     """Documents of a map in; labels, confidence and the next points out.
 
     It satisfies the agent protocol: call it with documents, ask it with :meth:`suggest`,
-    :meth:`report` and :meth:`should_stop`. It knows nothing of the beamline but what
-    documents say, so the same object serves a live run, a remote one and a replay. People are
-    asked by :meth:`query_labels` and answer by :meth:`label`.
+    :meth:`report` and :meth:`should_stop`. It knows nothing but what documents say, so it
+    serves a live run, a remote one and a replay. People: :meth:`query_labels`, :meth:`label`.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
             "name": self.name,
             "config": asdict(self.config),
             "seed": self.config.seed,
-            "model_version": self.classifier.version,
+            "model_version": self.version,
             **({"person_labels": taught} if (taught := self._taught()) else {}),
         }
 
@@ -96,6 +96,11 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
         agent = cls(config, name=str(spec.get("name") or cls.__name__))
         agent._lessons.recall(spec.get("person_labels") or ())
         return agent
+
+    @property
+    def version(self) -> str:
+        """Digits that change with the classifier, and with the network that weighs neighbours."""
+        return f"{self.classifier.version}-{network_version()}"
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Queue a document; the call returns at once."""
@@ -108,6 +113,9 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
             if name == "start" and self._documents.grid is not before:
                 self._suggestions.clear()
                 self.answer_when_first_asked = None
+            # While the map is measured, so that a question finds its patterns labelled.
+            if (memory := self._documents.memory) is not None:
+                self._labels.prepare(memory)
 
     @property
     def error(self) -> Exception | None:
@@ -171,10 +179,10 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
             labels = self._labels.of(memory)
             alone = labels.logit.reshape(*shape, len(LABELS))
             score = labels.unknown_score.reshape(shape)
-            smooth = self.config.spatial.apply(alone, measured, memory.grid.step_um)
-            honest = self._named(shipped_calibration().apply(smooth, measured), memory)
+            honest, calibration = with_neighbours(self.config, alone, measured, memory.grid.step_um)
+            honest = self._named(honest, memory)
             taught = self._lessons.apply(honest, measured, self._documents.runs)
-            return MapAnswer(alone.copy(), taught, measured, score.copy())
+            return MapAnswer(alone.copy(), taught, measured, score.copy(), calibration)
 
     def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Give the least confident points that have not been suggested yet.
@@ -202,7 +210,7 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
             num_points or 1,
             chosen_before=self._documents.chosen,
         )
-        about = {"model_version": self.classifier.version}
+        about = {"model_version": self.version}
         return [{**one, **about, "think_time": time.perf_counter() - begin} for one in made]
 
     def report(self) -> Mapping[str, Any]:
@@ -218,7 +226,7 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
                 label: float(answer.present[..., k].mean()) for k, label in enumerate(LABELS)
             },
             "own_share": self.own_shares(),
-            "model_version": self.classifier.version,
+            "model_version": self.version,
         }
 
     def should_stop(self) -> tuple[bool, str | None]:
@@ -232,11 +240,8 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
     def get_best_points(self) -> Sequence[tuple[Any, Mapping[str, Any], Mapping[str, Any]]]:
         """Give the point where another look would teach most; a map has no optimum.
 
-        Returns
-        -------
-        sequence of (int, mapping, mapping)
-            Index of the least certain point, its position (µm), ``uncertainty`` (chance that
-            its least certain label is wrong) and the probability of each label.
+        Its index, position (µm), and ``uncertainty`` (chance that its least certain label is
+        wrong) with the probability of each label.
         """
         answer, grid = self.answer(), self._memory().grid
         uncertainty = answer.uncertainty(self.config.labels).ravel()
@@ -257,13 +262,7 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
                     self._suggestions.points.add(point)
 
     def checkpoint(self) -> None:
-        """Write what has been measured and suggested as plain arrays.
-
-        Raises
-        ------
-        AgentError
-            If the agent was given no place to write to.
-        """
+        """Write what has been measured and suggested as plain arrays to `checkpoint_path`."""
         if self.checkpoint_path is None:
             raise AgentError(f"agent {self.name} has no checkpoint_path")
         self.drain()

@@ -82,7 +82,7 @@ class SpatialPrior:
         prior = np.broadcast_to(share, own.shape)
         if points.size >= _FEWEST:
             planes = np.moveaxis(target.reshape(*shape, labels), -1, 0)
-            near = neighbourhood_means(planes, measured, mean, step_um, self.lengths_um)
+            near, _ = neighbourhood_means(planes, measured, mean, step_um, self.lengths_um)
             ones = np.ones((1, seen.size), dtype=np.float32)
             features = np.concatenate([ones, _logit(near.reshape(-1, seen.size))]).T
             weights = self._learn(features, target, points)

@@ -39,7 +39,7 @@ def mapping(
     speed: Speed = "max",
     shape: Annotated[str, typer.Option(help="Rows x columns of the map.")] = "95x80",
     step: Annotated[float, typer.Option(help="Distance between points, µm.")] = 2.0,
-    dwell: Annotated[float, typer.Option(help="Mean exposure a point, s.")] = 0.05,
+    dwell: Annotated[float, typer.Option(help="Mean exposure a point, s.")] = 0.0375,
     plan: Annotated[
         str, typer.Option(help="two-pass, sparse, fly (flown once) or raster (stop at each).")
     ] = "two-pass",

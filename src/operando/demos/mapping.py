@@ -96,7 +96,7 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         "label_accuracy_expected": answer.expected_accuracy(),
         "raster": {"uid": raster_uid, **_figures_of(_score(truth, raster.logit_alone))},
         "raster_smoothed": _figures_of(_score(truth, raster.logit)),
-        "model_version": agent.classifier.version,
+        "model_version": agent.version,
         "store": store,
         "seconds": round(time.perf_counter() - begin, 1),
         "figures": [str(path) for path in figures],

@@ -62,7 +62,7 @@ class MappingDemo:
     store: str | None = None
     shape: tuple[int, int] = (95, 80)
     step_um: float = 2.0
-    dwell_s: float = 0.050
+    dwell_s: float = 0.0375
     first_share: float = 0.5
     revisit_fraction: float = 0.2
     rounds: int = 4
