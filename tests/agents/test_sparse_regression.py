@@ -126,11 +126,12 @@ def test_a_fold_knows_nothing_of_its_test_row():
     wild = y.copy()
     wild[3] = 1e6
     assert_array_equal(predict_path(x, wild, fold, Penalty()), before)
-    # Its variables move its own prediction along one line, and not the centre or the scale.
+    # Its variables move its own prediction along one line, and not the centre or the scale (within
+    # ten ranges of the training rows; further out they are not believed).
     far = x.copy()
-    far[3] += 1e3 * (x[3] - x[:3].mean(axis=0))
+    far[3] += 8.0 * (x[3] - x[:3].mean(axis=0))
     nearer = x.copy()
-    nearer[3] += 5e2 * (x[3] - x[:3].mean(axis=0))
+    nearer[3] += 4.0 * (x[3] - x[:3].mean(axis=0))
     step = predict_path(nearer, y, fold, Penalty()) - before
     assert_allclose(predict_path(far, y, fold, Penalty()) - before, 2 * step, rtol=1e-9, atol=1e-9)
 
@@ -281,3 +282,14 @@ def test_wrong_configuration_is_named():
 
 def test_published_path_is_a_file():
     assert published_path().is_file()
+
+
+def test_what_was_noise_in_training_does_not_outweigh_everything_when_it_stirs():
+    rng = np.random.default_rng(3)
+    y = np.linspace(0.0, 1.0, 17)
+    idle = 1e-4 * rng.standard_normal((17, 6))
+    idle[:4] = 1.0  # a reference that is only there in the first block
+    x = np.column_stack([y + 0.05 * rng.standard_normal(17), idle])
+    fold = (np.arange(4, 17), np.arange(4))
+    predicted = predict_path(x, y, fold, Penalty(1.0))[:, -1]
+    assert np.abs(predicted - y[:4]).max() < 10.0 * np.ptp(y)

@@ -17,6 +17,8 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 #: With more variables than this the Gram matrix costs more than it saves.
 _GRAM_LIMIT = 500
+#: How far outside the training rows a variable is taken at its word, in ranges of theirs.
+_FAR = 10.0
 _MAX_ITER = 100_000
 
 
@@ -135,6 +137,11 @@ def predict_path(x: Floats, y: Floats, fold: Fold, penalty: Penalty) -> Floats:
     -------
     ndarray of float64, (test rows, strengths)
         In the target's unit.
+
+    Notes
+    -----
+    A value further outside than ten times the training rows' range counts as just so far: what
+    was all noise in training (a fraction near 0) would else outweigh everything when it stirs.
     """
     train, test = fold
     variables, target = Scale.of(x[train]), Scale.of(y[train, None])
@@ -142,7 +149,9 @@ def predict_path(x: Floats, y: Floats, fold: Fold, penalty: Penalty) -> Floats:
     coefficients = path(
         variables.apply(x[train]), target.apply(y[train, None])[:, 0], penalty, alphas
     )
-    predicted: Floats = variables.apply(x[test]) @ coefficients
+    reach = _FAR * np.ptp(x[train], axis=0)
+    seen = np.clip(x[test], x[train].min(axis=0) - reach, x[train].max(axis=0) + reach)
+    predicted: Floats = variables.apply(seen) @ coefficients
     return predicted * target.deviation + target.centre
 
 
