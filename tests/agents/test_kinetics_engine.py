@@ -5,6 +5,7 @@ import pytest
 
 from operando.agents.kinetics_config import AreaNoise, KineticsConfig
 from operando.agents.kinetics_engine import KineticsEngine
+from operando.agents.kinetics_summary import Marginal, Part
 from operando.errors import BadInput
 from operando.physics.kinetic_laws import LAWS, KineticLaw, mean_extent
 
@@ -154,3 +155,10 @@ def test_a_law_of_ones_own():
     answer = engine.summary()
     assert answer.best == "first_order"
     assert answer.models["half_order"].probability < 0.01
+
+
+def test_mass_in_one_point_is_still_an_estimate():
+    part = Part(np.full(5, 1234.5), np.full(5, 0.2), 1.0)
+    estimate = Marginal([part]).estimate()
+    assert estimate.mean == pytest.approx(1234.5)
+    assert estimate.quantiles == pytest.approx([1234.5] * 5)

@@ -108,7 +108,8 @@ class LawsStream:
             self.lattices = []
             return answer
         for _ in range(_MOVES):
-            if not self._move_plateau(answer):
+            # In the frames of the onset the plateau is anybody's guess, and anew at each of them.
+            if (self.grid is LIVE and not answer.settled) or not self._move_plateau(answer):
                 break
             self._refit(history)
             answer = self._answer(self.lattices, history)

@@ -151,7 +151,8 @@ class Marginal:
         self.sd = float(np.sqrt(weights @ (values - self.mean) ** 2))
         held = values[weights > 1e-9]
         self._ends = float(held.min()), float(held.max())
-        pad = 0.05 * (held.max() - held.min()) + 1e-12
+        # A law that fits badly may have all of its mass in one point, at a bound of its prior.
+        pad = 0.05 * (held.max() - held.min()) + 1e-9 * max(1.0, float(np.abs(held).max()))
         self.grid = np.linspace(held.min() - pad, held.max() + pad, _GRID)
         density = sum((self._blur(part) for part in parts), np.zeros(_GRID))
         self.density = density / (density.sum() * (self.grid[1] - self.grid[0]))
