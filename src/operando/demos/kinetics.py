@@ -22,7 +22,8 @@ from operando.errors import AgentError, BadInput
 from operando.figures.kinetics import Truth, draw_kinetics, draw_patterns
 from operando.kinetics_session import kinetics_session
 from operando.physics.kinetic_laws import LAWS
-from operando.plans.kinetics import WatchSettings, measure_ends, watch_kinetics
+from operando.plans.kinetics import measure_ends, watch_kinetics
+from operando.plans.kinetics_settings import WatchSettings
 from operando.session import default_store
 from operando.simulations.gas_cell import LoadingTruth
 

@@ -4,7 +4,8 @@ from operando.plans.adaptive import map_adaptive
 from operando.plans.battery import soc_stepped
 from operando.plans.decisions import Decision, DecisionRecorder
 from operando.plans.grid import MapGrid
-from operando.plans.kinetics import WatchSettings, measure_ends, watch_kinetics
+from operando.plans.kinetics import measure_ends, watch_kinetics
+from operando.plans.kinetics_settings import WatchSettings
 from operando.plans.mapping import map_fly, map_raster
 from operando.plans.progress import Progress, lineage
 from operando.plans.rest import rest_until_known

@@ -3,110 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
-from operando.plans.consult import Consultation
-from operando.plans.kinetics_record import KineticsDecision, decision_from, decision_recorder
+from operando.plans.kinetics_choice import Chooser
+from operando.plans.kinetics_settings import KineticsStation, WatchSettings
 from operando.plans.stubs import one_run, plan, timestamp, with_beam
 
 logger = logging.getLogger(__name__)
-
-#: Frames that come faster are asked for by so many seconds at once.
-PORTION_S = 0.1
-
-
-class KineticsStation(Protocol):
-    """The roles that gas loading needs."""
-
-    @property
-    def gas(self) -> Any:
-        """Can be set to "open", "closed" and "vacuum", and is readable."""
-        ...
-
-    @property
-    def detector(self) -> Any:
-        """Can be staged."""
-        ...
-
-    @property
-    def monitor(self) -> Any:
-        """Counts the incoming beam."""
-        ...
-
-    @property
-    def shutter(self) -> Any:
-        """Can be set to "open" and "closed"."""
-        ...
-
-    @property
-    def train(self) -> Any:
-        """Flies portions of frames: ``{"exposure", "num", "fresh"}``."""
-        ...
-
-    @property
-    def dwell(self) -> Any:
-        """Waits as many seconds as it is set to."""
-        ...
-
-
-@dataclass(frozen=True)
-class WatchSettings:
-    """How a loading is watched.
-
-    Parameters
-    ----------
-    exposure : float
-        Of a frame, s.
-    before : int
-        Frames before the valve opens.
-    longest : float
-        Longest record, s from the beginning of the first frame.
-    dose_limit : float
-        Most exposure in all, s.
-    portion : int, optional
-        Frames taken between two questions to the agent; unless given, 1 or as many as make
-        100 ms.
-    timeout : float
-        Longest wait for an answer, real seconds; the detector goes on meanwhile.
-
-    Raises
-    ------
-    BadInput
-        If a number makes no sense.
-    """
-
-    exposure: float = 0.33205
-    before: int = 21
-    longest: float = 17.0
-    dose_limit: float = math.inf
-    portion: int | None = None
-    timeout: float = 10.0
-
-    def __post_init__(self) -> None:
-        for name in ("exposure", "longest", "dose_limit", "timeout"):
-            if not getattr(self, name) > 0:
-                raise BadInput(f"{name} is {getattr(self, name)!r} s; it must be above 0")
-        if self.before < 1 or (self.portion is not None and self.portion < 1):
-            raise BadInput("before and portion count frames: 1 or more")
-        if self.before * self.exposure > min(self.longest, self.dose_limit):
-            raise BadInput(
-                f"{self.before} frames of {self.exposure:g} s before the valve opens are longer "
-                f"than the whole record may be"
-            )
-
-    @property
-    def frames(self) -> int:
-        """Frames between two questions."""
-        return self.portion or max(1, round(PORTION_S / self.exposure))
 
 
 @plan
@@ -275,7 +184,7 @@ def _watch(station: KineticsStation, agent: Any, settings: WatchSettings) -> Msg
         fresh = 0.0
     yield from bps.mv(station.gas, "open")
     yield from _note_gas(station.gas)
-    chooser = _Chooser(agent, station, settings)
+    chooser = Chooser(agent, station, settings)
     while True:
         now = timestamp((yield Msg("read", station.gas))) or began
         decision = yield from chooser.decide(spent, now - began)
@@ -319,85 +228,3 @@ def _note_gas(gas: Any) -> MsgGenerator[float]:
     reading = yield from bps.read(gas)
     yield from bps.save()
     return timestamp(reading) or 0.0
-
-
-class _Chooser:
-    """Turn an agent's answers into decisions that can be carried out, within the limits.
-
-    Parameters
-    ----------
-    agent : object or None
-        Whom to ask.
-    station : KineticsStation
-        Its train and dwell refuse what cannot be done.
-    settings : WatchSettings
-    """
-
-    def __init__(self, agent: Any, station: KineticsStation, settings: WatchSettings) -> None:
-        self._agent, self._station, self._settings = agent, station, settings
-        self._recorder = decision_recorder()
-        self._question: Consultation | None = None
-        self._index = 0
-
-    def decide(self, spent: float, passed: float) -> MsgGenerator[KineticsDecision]:
-        """Ask, and record what comes of it.
-
-        Parameters
-        ----------
-        spent, passed : float
-            Exposure and time since the record began, s.
-
-        Returns
-        -------
-        KineticsDecision
-        """
-        if self._agent is not None and (self._question is None or self._question.done):
-            self._question = Consultation(self._agent, 1)
-            yield Msg("checkpoint")
-            try:
-                yield from bps.wait_for([self._question.awaitable], timeout=self._settings.timeout)
-            except WaitForTimeoutError:
-                pass  # the question is not done, which is what counts
-        decision = self._limited(self._answer(), spent, passed)
-        yield Msg("checkpoint")
-        yield from bps.abs_set(self._recorder, decision, wait=True)
-        yield from bps.create(name="decisions")
-        yield from bps.read(self._recorder)
-        yield from bps.save()
-        self._index += 1
-        return decision
-
-    def _answer(self) -> KineticsDecision:
-        settings, question = self._settings, self._question
-        if question is None:
-            return self._fall_back("no agent")
-        if not question.done:
-            return self._fall_back(f"no answer within {settings.timeout:g} s")
-        try:
-            (suggestion,) = question.result()
-            decision = decision_from(
-                suggestion, self._index, settings.exposure, settings.frames, question.seconds
-            )
-            if decision.num or not decision.pause:
-                portion = {"exposure": decision.exposure, "num": decision.num}
-                self._station.train.check_value(portion)
-            self._station.dwell.check_value(decision.pause)
-            return decision
-        except Exception as error:
-            return self._fall_back(f"{type(error).__name__}: {error}")
-
-    def _fall_back(self, why: str) -> KineticsDecision:
-        settings = self._settings
-        if self._agent is not None:
-            logger.warning("going on as before: %s", why)
-        reason = f"fallback: {why}"[:200]
-        return KineticsDecision(self._index, "go on", settings.exposure, settings.frames, reason)
-
-    def _limited(self, decision: KineticsDecision, spent: float, passed: float) -> KineticsDecision:
-        """Note the limit that the next portion would break, if any."""
-        settings, more = self._settings, decision.exposure * decision.num
-        if passed + more + decision.pause > settings.longest:
-            return replace(decision, limit=f"the longest record, {settings.longest:g} s")
-        if spent + more > settings.dose_limit:
-            return replace(decision, limit=f"the dose limit, {settings.dose_limit:g} s")
-        return decision
