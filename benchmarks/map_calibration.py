@@ -23,7 +23,7 @@ from operando.agents.phase_classifier import decode
 from operando.agents.spatial import SpatialPrior
 from operando.physics.phases import LABELS
 
-SEEDS = range(1001, 1005)
+SEEDS = range(1001, 1004)
 SHAPE = (64, 48)
 DWELLS = (0.025, 0.05)  # of the maps in two passes, s
 STEP = (2.0, 2.0)

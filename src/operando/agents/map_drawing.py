@@ -51,7 +51,7 @@ def draw_section(shape: tuple[int, int], rng: np.random.Generator) -> Volumes:
     heights = []
     for column in range(_CONSTITUENTS):
         own = _field(shape, _log_uniform(_LENGTHS, rng), rng) * rng.uniform(0.4, 1.2)
-        height = own + rng.normal(0.0, 0.8) * trend + rng.normal(0.0, 1.0)
+        height = own + rng.normal(0.0, 0.8) * trend + rng.normal(0.0, 0.6)
         heights.append(height - 0.4 if column == _UNLISTED else height)
     height = np.stack(heights, axis=-1).reshape(-1, _CONSTITUENTS)
     sharpness = _log_uniform((0.1, 0.5), rng)

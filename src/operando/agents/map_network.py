@@ -30,7 +30,7 @@ from operando.physics.phases import LABELS
 #: Standard deviations of the Gaussian neighbourhoods, µm.
 LENGTHS_UM = (1.6, 4.0, 10.0, 25.0)
 #: Largest step of a map that the network weighs, µm.
-COARSEST_UM = 5.0
+COARSEST_UM = 4.0
 #: Least share of the points that must have been measured.
 FULLEST = 0.9
 _CLIP = np.float32(10.0)  # largest log odds of a pattern that make a difference

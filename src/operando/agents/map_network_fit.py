@@ -40,10 +40,10 @@ class NeighbourTraining:
         As for `train_ensemble`.
     """
 
-    sections: int = 60
-    exposures: int = 2
-    shape: tuple[int, int] = (56, 48)
-    rows: int = 2000
+    sections: int = 56
+    exposures: int = 3
+    shape: tuple[int, int] = (60, 50)
+    rows: int = 1800
     seed: int = 20_261
     members: int = 2
     hidden: tuple[int, ...] = (64,)

@@ -18,7 +18,7 @@ class MappingConfig:
     Parameters
     ----------
     spatial : SpatialPrior
-        How far neighbours count. With the usual one, complete maps of steps up to 5 µm are
+        How far neighbours count. With the usual one, complete maps of steps up to 4 µm are
         left to the network of `map_network`, which knows such maps better.
     model : str
         ``"shipped"`` or the path of a model file.
