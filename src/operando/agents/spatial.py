@@ -30,6 +30,7 @@ _FEWEST = 40  # measured points below which there is no map to learn from yet
 _ROWS = 1500  # measured points that the coefficients are learnt from, evenly picked
 _CLIP = np.float32(6.0)  # largest logit of a neighbourhood
 _STEPS, _HALVINGS = 12, 8
+_SLACK = 1e-6  # loss by which a step may fail to gain: a label at its best wavers by rounding
 
 Floats = NDArray[np.float64]
 
@@ -135,11 +136,11 @@ def _logistic_fit(rows: Floats, target: Floats, ridge: float) -> Floats:
         scale = np.ones(labels)
         for _ in range(_HALVINGS):
             tried, loss = judge(weights + scale * step)
-            if not (worse := loss > best).any():
+            if not (worse := loss > best + _SLACK).any():
                 break
             scale[worse] *= 0.5
         else:
-            scale[judge(weights + scale * step)[1] > best] = 0.0
+            scale[judge(weights + scale * step)[1] > best + _SLACK] = 0.0
             tried, loss = judge(weights + scale * step)
         weights = weights + scale * step
         score, before, best = tried, best, loss

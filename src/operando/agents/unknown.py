@@ -74,14 +74,20 @@ def _search_filters(
     code: int, also: tuple[float, ...]
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
     """Build filters blind to all that is explained, (243, m), their squares, their bins (m,)."""
-    trial = paired(np.stack([gaussian_bins(c, _SEARCH_FWHM) for c in _paired_centers()], axis=1))
-    trial /= np.linalg.norm(trial, axis=0)
+    trial = _trial_lines()
     basis = explained_basis(code, also)
     free = trial - basis @ (basis.T @ trial)
     share = np.einsum("bm,bm->m", free, free)
     kept = np.flatnonzero(share >= _MIN_FREE)
     filters = np.ascontiguousarray((free[:, kept] / share[kept]).astype(np.float32))
     return filters, filters * filters, kept
+
+
+@cache
+def _trial_lines() -> NDArray[np.float64]:
+    """Lines of unit norm at every place, (243, 243), on paired bins."""
+    trial = paired(np.stack([gaussian_bins(c, _SEARCH_FWHM) for c in _paired_centers()], axis=1))
+    return np.asarray(trial / np.linalg.norm(trial, axis=0))
 
 
 def _paired_centers() -> NDArray[np.float64]:
