@@ -32,7 +32,7 @@ def command(out, *more):
     ]
 
 
-def until(happens, timeout=150.0):
+def until(happens, timeout=240.0):
     deadline = time.monotonic() + timeout
     while not happens():
         assert time.monotonic() < deadline, "it did not happen"
