@@ -211,3 +211,30 @@ class DocumentWorker:
         logger.error("agent %s failed and is out of the run: %s", self._name, error, exc_info=error)
         with self._queue.all_tasks_done:
             self._queue.all_tasks_done.notify_all()
+
+
+class ReadsDocuments:
+    """The face of an agent that has a `DocumentWorker`: documents in, questions in their turn."""
+
+    _worker: DocumentWorker
+
+    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Queue a document; the call returns at once."""
+        self._worker.put(name, doc)
+
+    @property
+    def error(self) -> Exception | None:
+        """What put the agent out of the run, or None."""
+        return self._worker.error
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Wait until all documents received so far have been read; see `DocumentWorker.drain`."""
+        self._worker.drain(timeout)
+
+    def in_turn(self, ask: Callable[[], T]) -> Future[T]:
+        """Answer a question between two documents; see `DocumentWorker.in_turn`."""
+        return self._worker.in_turn(ask)
+
+    def close(self) -> None:
+        """Stop the worker thread."""
+        self._worker.close()

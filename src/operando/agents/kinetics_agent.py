@@ -5,28 +5,26 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from operando.agents.base import DocumentWorker
+from operando.agents.base import DocumentWorker, ReadsDocuments
 from operando.agents.kinetics_areas import AreaWeights, ends_from_arrays, ends_to_arrays
 from operando.agents.kinetics_choice import choose
 from operando.agents.kinetics_documents import ENDS, KineticsDocuments
 from operando.agents.kinetics_record import KineticsRecord, Update
 from operando.agents.kinetics_settings import KineticsAgentConfig
 from operando.agents.kinetics_words import odds, verdict
+from operando.agents.npz_file import write_arrays
 from operando.errors import AgentError, BadInput
 
 __all__ = ["KineticsAgent", "KineticsAgentConfig"]
 
-T = TypeVar("T")
 
-
-class KineticsAgent:
+class KineticsAgent(ReadsDocuments):
     """Documents of a gas-loading run in; onset, rate and law, with their uncertainty, out.
 
     What the crystal looks like empty and loaded it learns from documents: the streams ``empty``
@@ -70,10 +68,6 @@ class KineticsAgent:
             "model_version": version,
         }
 
-    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
-        """Queue a document; the call returns at once."""
-        self._worker.put(name, doc)
-
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
         with self._lock:
             self._documents(name, doc)
@@ -96,23 +90,6 @@ class KineticsAgent:
                 "a run with such a stream first"
             )
         return AreaWeights.from_ends(ends["empty"], ends["loaded"])
-
-    @property
-    def error(self) -> Exception | None:
-        """What put the agent out of the run, or None."""
-        return self._worker.error
-
-    def drain(self, timeout: float | None = None) -> None:
-        """Wait until all documents received so far have been read; see `DocumentWorker.drain`."""
-        self._worker.drain(timeout)
-
-    def in_turn(self, ask: Callable[[], T]) -> Future[T]:
-        """Answer a question between two documents; see `DocumentWorker.in_turn`."""
-        return self._worker.in_turn(ask)
-
-    def close(self) -> None:
-        """Stop the worker thread."""
-        self._worker.close()
 
     def record(self) -> KineticsRecord:
         """Give the frames and what was known after each.
@@ -202,10 +179,7 @@ class KineticsAgent:
             if self._record is not None:
                 arrays |= self._record.arrays()
             about = json.dumps({"spec": self.spec(), "run": self._documents.run})
-            partial = self.checkpoint_path.with_name(self.checkpoint_path.name + ".partial")
-            with partial.open("wb") as file:
-                np.savez_compressed(file, about=np.array(about), **arrays)
-            partial.replace(self.checkpoint_path)
+            write_arrays(self.checkpoint_path, about=np.array(about), **arrays)
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> KineticsAgent:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from operando.agents.map_state import MapGrid, MapMemory
+from operando.agents.npz_file import write_arrays
 from operando.errors import BadInput
 
 
@@ -53,20 +54,17 @@ def write_checkpoint(path: Path, spec: Mapping[str, Any], state: AgentState) -> 
         "next_id": state.next_id,
         "runs": state.runs,
     }
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        np.savez_compressed(
-            file,
-            header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-            two_theta=memory.two_theta,
-            wavelength=np.array(memory.wavelength),
-            intensity=memory.intensity,
-            variance=memory.variance,
-            exposure_s=memory.exposure_s,
-            visits=memory.visits,
-            suggested=np.array(sorted(state.suggested), dtype=np.int64),
-        )
-    partial.replace(path)
+    write_arrays(
+        path,
+        header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+        two_theta=memory.two_theta,
+        wavelength=np.array(memory.wavelength),
+        intensity=memory.intensity,
+        variance=memory.variance,
+        exposure_s=memory.exposure_s,
+        visits=memory.visits,
+        suggested=np.array(sorted(state.suggested), dtype=np.int64),
+    )
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], AgentState]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from operando.agents.base import DocumentWorker
+from operando.agents.base import DocumentWorker, ReadsDocuments
 from operando.agents.label_dialogue import AsksPeople
 from operando.agents.label_lessons import Lessons
 from operando.agents.map_answer import MapAnswer
@@ -32,10 +32,8 @@ from operando.physics.phases import LABELS
 
 __all__ = ["MappingConfig", "PhaseMappingAgent"]
 
-T = TypeVar("T")
 
-
-class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
+class PhaseMappingAgent(ReadsDocuments, AsksPeople, NamesOwnPhases):
     """Documents of a map in; labels, confidence and the next points out.
 
     It satisfies the agent protocol: call it with documents, ask it with :meth:`suggest`,
@@ -102,10 +100,6 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
         """Digits that change with the classifier, and with the network that weighs neighbours."""
         return f"{self.classifier.version}-{network_version()}"
 
-    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
-        """Queue a document; the call returns at once."""
-        self._worker.put(name, doc)
-
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
         with self._lock:
             before = self._documents.grid
@@ -117,26 +111,9 @@ class PhaseMappingAgent(AsksPeople, NamesOwnPhases):
             if (memory := self._documents.memory) is not None:
                 self._labels.prepare(memory)
 
-    @property
-    def error(self) -> Exception | None:
-        """What put the agent out of the run, or None."""
-        return self._worker.error
-
-    def drain(self, timeout: float | None = None) -> None:
-        """Wait until all documents received so far have been read; see `DocumentWorker.drain`."""
-        self._worker.drain(timeout)
-
-    def in_turn(self, ask: Callable[[], T]) -> Future[T]:
-        """Answer a question between two documents; see `DocumentWorker.in_turn`."""
-        return self._worker.in_turn(ask)
-
     def request(self, num_points: int | None = None) -> Future[Sequence[Mapping[str, Any]]]:
         """Ask for what :meth:`suggest` gives, after the documents so far and before any later."""
         return self.in_turn(lambda: self.suggest(num_points))
-
-    def close(self) -> None:
-        """Stop the worker thread."""
-        self._worker.close()
 
     def ingest(self, points: Sequence[Mapping[str, Any]]) -> None:
         """Take measured points without documents.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from operando.agents.npz_file import write_arrays
 from operando.agents.soc_documents import Pattern, SocMeasurement, XafsScan
 from operando.agents.soc_library import SocLibrary
 from operando.errors import BadInput
@@ -54,10 +55,7 @@ def write_checkpoint(
     if library is not None:
         arrays |= {_LIBRARY + key: array for key, array in library.arrays().items()}
     about = json.dumps({"spec": dict(spec), "steps": steps})
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, about=np.array(about), **arrays)
-    temporary.replace(path)
+    write_arrays(path, about=np.array(about), **arrays)
 
 
 def read_checkpoint(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from operando.agents.npz_file import write_arrays
 from operando.agents.soc_documents import SocMeasurement, XafsScan
 from operando.agents.xanes import NormalisedSpectrum, normalise
 from operando.agents.xanes_lcf import ReferenceLibrary
@@ -130,8 +131,7 @@ class SocLibrary:
 
     def save(self, path: Path) -> None:
         """Write plain arrays (npz)."""
-        with path.open("wb") as file:
-            np.savez_compressed(file, **self.arrays())
+        write_arrays(path, **self.arrays())
 
     @classmethod
     def load(cls, path: Path) -> SocLibrary:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from operando.agents.base import DocumentWorker
+from operando.agents.base import DocumentWorker, ReadsDocuments
 from operando.agents.regression_config import RegressionConfig
 from operando.agents.soc_checkpoint import read_checkpoint, write_checkpoint
 from operando.agents.soc_config import SocTableConfig
@@ -34,13 +34,12 @@ from operando.agents.soc_rows import (
 from operando.agents.sparse_regression import RegressionResult, regress
 from operando.errors import AgentError, BadInput
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 #: Matrices of a spectrum are small: more threads make them slower, tenfold on two cores.
 _BLAS = ThreadpoolController()
 
 
-class SocTableAgent:
+class SocTableAgent(ReadsDocuments):
     """Documents of a charge in; a growing table with uncertainties out.
 
     It satisfies the agent protocol and suggests nothing: what it has to say are its rows, which
@@ -111,10 +110,6 @@ class SocTableAgent:
             raise BadInput(f"the run had references {had}, {config.library!r} has {has}")
         return agent
 
-    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
-        """Queue a document; the call returns at once."""
-        self._worker.put(name, doc)
-
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
         with self._lock:
             if name == "start":
@@ -122,23 +117,6 @@ class SocTableAgent:
                     self._forget()  # a run that goes on with the last one adds to its table
                 self._run = str(doc.get("uid", ""))
             self._documents(name, doc)
-
-    @property
-    def error(self) -> Exception | None:
-        """What put the agent out of the run, or None."""
-        return self._worker.error
-
-    def drain(self, timeout: float | None = None) -> None:
-        """Wait until all documents received so far have been read; see `DocumentWorker.drain`."""
-        self._worker.drain(timeout)
-
-    def in_turn(self, ask: Callable[[], T]) -> Future[T]:
-        """Answer a question between two documents; see `DocumentWorker.in_turn`."""
-        return self._worker.in_turn(ask)
-
-    def close(self) -> None:
-        """Stop the worker thread."""
-        self._worker.close()
 
     def ingest(self, points: Sequence[SocMeasurement]) -> None:
         """Take measured steps without documents."""
