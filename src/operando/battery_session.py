@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from bluesky import RunEngine
 from rich.console import Console
 
 from operando.devices.xafs_station import BatteryStation, simulated_battery_station
-from operando.session import Session
+from operando.session import StoredRuns, stored_runs
 from operando.simulations.clock import Clock
-from operando.store import Store, open_store
-
-Callback = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass
-class BatterySession:
+class BatterySession(StoredRuns):
     """A RunEngine with a store; cells are mounted one after the other.
 
     Parameters
     ----------
-    RE : RunEngine
-    store : Store
     clock : Clock
         One time for all cells.
-    console : Console
-        Where progress is shown.
     """
 
-    RE: RunEngine
-    store: Store
     clock: Clock
-    console: Console
 
     @contextmanager
     def cell(self, seed: int, soc: float = 0.0) -> Iterator[BatteryStation]:
@@ -62,30 +49,6 @@ class BatterySession:
         finally:
             battery.driver.close()
 
-    def run(
-        self, station: BatteryStation, plan: Any, *agents: Callback, title: str = "charging"
-    ) -> str:
-        """Run a plan with agents listening, and show how far it is.
-
-        Parameters
-        ----------
-        station : BatteryStation
-            What the plan works with.
-        plan : generator
-        *agents : callable
-            Each gets every document of the run.
-        title : str
-            Shown beside the progress bar.
-
-        Returns
-        -------
-        str
-            The run's uid.
-        """
-        # A Session only keeps its station for whoever works with it by hand.
-        session = Session(self.RE, station, self.store, self.console)  # type: ignore[arg-type]
-        return session.run(plan, *agents, title=title)
-
 
 @contextmanager
 def battery_session(
@@ -106,13 +69,8 @@ def battery_session(
     ------
     BatterySession
     """
-    console = console or Console(stderr=True)
-    with open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened:
-        engine = RunEngine({}, call_returns_result=False)
-        # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
-        logging.getLogger("bluesky").addHandler(logging.NullHandler())
-        engine.subscribe(opened.writer())
+    with stored_runs(store, console) as runs:
         # Of times near 1e9 s the last bits are rounded. From a whole second on they are always
         # rounded alike, so that the same seed gives the same numbers to the last bit.
         clock = Clock(speed, epoch=math.ceil(time.time()))
-        yield BatterySession(engine, opened, clock, console)
+        yield BatterySession(runs.RE, runs.store, runs.console, clock)

@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from bluesky import RunEngine
 from rich.console import Console
 
 from operando.devices.loading_station import LoadingStation, simulated_loading_station
-from operando.session import Session
+from operando.session import StoredRuns, stored_runs
 from operando.simulations.clock import Clock
 from operando.simulations.gas_cell import GasLoading, LoadingTruth
 from operando.simulations.loading_beamline import LoadingBeamline
-from operando.store import Store, open_store
-
-Callback = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass
-class KineticsSession:
-    """A RunEngine with the gas-loading station and a store.
+class KineticsSession(StoredRuns):
+    """The gas-loading station with a RunEngine and a store.
 
     Parameters
     ----------
-    RE : RunEngine
     station : LoadingStation
-    store : Store
-    console : Console
-        Where progress is shown.
     gas : GasLoading
         What the simulated crystal does: the truth, for scoring after a run and for nobody else.
     """
 
-    RE: RunEngine
     station: LoadingStation
-    store: Store
-    console: Console
     gas: GasLoading
-
-    def run(self, plan: Any, *agents: Callback, title: str = "watching") -> str:
-        """Run a plan with agents listening, and show how far it is.
-
-        Parameters
-        ----------
-        plan : generator
-        *agents : callable
-            Each gets every document of the run.
-        title : str
-            Shown beside the progress bar.
-
-        Returns
-        -------
-        str
-            The run's uid.
-        """
-        # A Session only keeps its station for whoever works with it by hand.
-        session = Session(self.RE, self.station, self.store, self.console)  # type: ignore[arg-type]
-        return session.run(plan, *agents, title=title)
 
 
 @contextmanager
@@ -93,13 +60,8 @@ def kinetics_session(
     ------
     KineticsSession
     """
-    console = console or Console(stderr=True)
-    with open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened:
+    with stored_runs(store, console) as runs:
         clock, gas = Clock(speed), GasLoading(truth)
         source = LoadingBeamline(gas, seed, flux=flux, began=clock.now())
-        station = simulated_loading_station(source, clock, opened.frames_dir)
-        engine = RunEngine({}, call_returns_result=False)
-        # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
-        logging.getLogger("bluesky").addHandler(logging.NullHandler())
-        engine.subscribe(opened.writer())
-        yield KineticsSession(engine, station, opened, console, gas)
+        station = simulated_loading_station(source, clock, runs.store.frames_dir)
+        yield KineticsSession(runs.RE, runs.store, runs.console, station, gas)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,21 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Session:
-    """A RunEngine with a station and a store.
+class StoredRuns:
+    """A RunEngine whose runs are stored: what the sessions of all stations share.
 
     Parameters
     ----------
     RE : RunEngine
-    station : Station
+        Its documents go to the store.
     store : Store
     console : Console
         Where progress is shown.
     """
 
     RE: RunEngine
-    station: Station
     store: Store
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    console: Console
 
     def run(self, plan: Any, *agents: Callback, title: str = "measuring") -> str:
         """Run a plan with agents listening, and show how far it is.
@@ -80,6 +79,42 @@ class Session:
                 self.RE.unsubscribe(token)
 
 
+@dataclass
+class Session(StoredRuns):
+    """The mapping station with a RunEngine and a store.
+
+    Parameters
+    ----------
+    station : Station
+    """
+
+    station: Station
+
+
+@contextmanager
+def stored_runs(store: str, console: Console | None = None) -> Iterator[StoredRuns]:
+    """Open a store with a RunEngine before it.
+
+    Parameters
+    ----------
+    store : str
+        Directory or address; see `operando.store.open_store`.
+    console : Console, optional
+        Where progress is shown; stderr if not given.
+
+    Yields
+    ------
+    StoredRuns
+    """
+    console = console or Console(stderr=True)
+    with open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened:
+        engine = RunEngine({}, call_returns_result=False)
+        # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
+        logging.getLogger("bluesky").addHandler(logging.NullHandler())
+        engine.subscribe(opened.writer())
+        yield StoredRuns(engine, opened, console)
+
+
 @contextmanager
 def mapping_session(
     *,
@@ -108,16 +143,11 @@ def mapping_session(
     ------
     Session
     """
-    console = console or Console(stderr=True)
-    with open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened:
+    with stored_runs(store, console) as runs:
         geometry = DetectorGeometry()
         source = MapBeamline(CorrodedSteel(seed, shape, step_um), geometry, seed)
-        station = simulated_mapping_station(source, Clock(speed), opened.frames_dir, geometry)
-        engine = RunEngine({}, call_returns_result=False)
-        # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
-        logging.getLogger("bluesky").addHandler(logging.NullHandler())
-        engine.subscribe(opened.writer())
-        yield Session(engine, station, opened, console)
+        station = simulated_mapping_station(source, Clock(speed), runs.store.frames_dir, geometry)
+        yield Session(runs.RE, runs.store, runs.console, station)
 
 
 def new_progress(console: Console) -> Progress:

@@ -157,7 +157,7 @@ def measure_references(
             md={"num_points": len(states)},
         )
         try:
-            uid = session.run(station, plan, agent, title="references, another cell")
+            uid = session.run(plan, agent, title="references, another cell")
         except Aborted as stop:
             raise ReferencesAborted(stop.uid) from None
     library = library_from(agent.measurements(), states, source=f"run {uid}")
@@ -215,7 +215,7 @@ def measure_charge(
     title = f"charge to {settings.until:g} V"
     with session.cell(settings.seed, soc=earlier.soc if earlier else 0.0) as station:
         plan = _charge(station, settings, agent, md, earlier)
-        return session.run(station, with_rows(plan, agent), agent, trace, title=title)
+        return session.run(with_rows(plan, agent), agent, trace, title=title)
 
 
 def _charge(
