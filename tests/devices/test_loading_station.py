@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from operando.devices import simulated_loading_station
-from operando.devices.pilatus import READOUT_S
+from operando.devices.exposure import READOUT_S
 from operando.errors import BadInput, DeviceError, LimitError
 from operando.simulations.clock import Clock
 from operando.simulations.gas_cell import GasLoading

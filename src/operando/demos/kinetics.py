@@ -17,7 +17,7 @@ from operando.agents.kinetics_config import KineticsConfig
 from operando.agents.kinetics_engine import KineticsEngine
 from operando.agents.kinetics_record import KineticsRecord, Update
 from operando.agents.kinetics_words import BEGUN
-from operando.devices.pilatus import READOUT_S
+from operando.devices.exposure import READOUT_S
 from operando.errors import AgentError, BadInput
 from operando.figures.kinetics import Truth, draw_kinetics, draw_patterns
 from operando.kinetics_session import kinetics_session

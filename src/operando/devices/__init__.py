@@ -1,6 +1,7 @@
 """Ophyd devices, found by role."""
 
-from operando.devices.fly import FlyLine, SerpentineFlyer
+from operando.devices.fly import SerpentineFlyer
+from operando.devices.fly_line import FlyLine
 from operando.devices.frame_train import FrameTrain
 from operando.devices.gas_cell import GasCell
 from operando.devices.ion_chamber import IonChamber

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from ophyd import Device
 from ophyd.status import AndStatus, DeviceStatus, StatusBase
 
-from operando.devices.frame_series import StreamAsset
-from operando.devices.pilatus import READOUT_S
+from operando.devices.exposure import READOUT_S
+from operando.devices.fly_line import FlyLine
+from operando.devices.frame_portions import FramesInPortions
 from operando.devices.soft import check_range, done
 from operando.devices.travel import Travel
-from operando.errors import BadInput, DeviceError
+from operando.errors import DeviceError
 
 if TYPE_CHECKING:
     from operando.devices.ion_chamber import IonChamber
@@ -25,54 +23,7 @@ if TYPE_CHECKING:
     from operando.simulations.clock import Clock
 
 
-@dataclass(frozen=True)
-class FlyLine:
-    """A line to fly along x.
-
-    Parameters
-    ----------
-    x_start, x_stop : float
-        Position in the middle of the first and of the last exposure, um.
-    y : float
-        Position of the line, um.
-    num : int
-        Number of frames, at least 1.
-    exposure : float
-        Exposure of each frame, s.
-    pitch : float
-        Distance from one frame to the next, um; needed when there is only one.
-
-    Examples
-    --------
-    >>> FlyLine(0.0, 4.0, y=6.0, num=3, exposure=0.05).x
-    array([0., 2., 4.])
-    """
-
-    x_start: float
-    x_stop: float
-    y: float
-    num: int
-    exposure: float
-    pitch: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.num < 1:
-            raise BadInput(f"a line needs at least one frame, not {self.num}")
-        if self.num > 1 and self.x_start == self.x_stop:
-            raise BadInput(f"a line of {self.num} frames needs two ends, both are {self.x_start:g}")
-
-    @property
-    def x(self) -> NDArray[np.float64]:
-        """Positions in the middle of the exposures, shape (num,), um."""
-        return np.linspace(self.x_start, self.x_stop, self.num)
-
-    @property
-    def step(self) -> float:
-        """Signed distance from one frame to the next, um."""
-        return (self.x_stop - self.x_start) / (self.num - 1) if self.num > 1 else self.pitch
-
-
-class SerpentineFlyer(Device):  # type: ignore[misc]
+class SerpentineFlyer(FramesInPortions):
     """Sweep the stage along lines while the detector takes a series of frames.
 
     Each line is prepared (the stage goes to where the run-up begins), kicked off, completed and
@@ -112,15 +63,12 @@ class SerpentineFlyer(Device):  # type: ignore[misc]
         clock: Clock,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, detector=detector, **kwargs)
         self._stage = stage
-        self._detector = detector
         self._monitor = monitor
         self._clock = clock
         self._line: FlyLine | None = None
         self._status: DeviceStatus | None = None
-        self._page: dict[str, Any] | None = None
-        self._released: dict[str, Any] | None = None
         self._stopped = threading.Event()
 
     def prepare(self, value: Mapping[str, float]) -> StatusBase:
@@ -151,8 +99,7 @@ class SerpentineFlyer(Device):  # type: ignore[misc]
         self.check_value(value)
         line = FlyLine(**value)  # type: ignore[arg-type]
         self._detector.exposure.put(line.exposure)
-        self._detector.discard()
-        self._page = self._released = None
+        self._forget()
         self._line = line
         self._stopped.clear()
         return AndStatus(self._stage.x.set(self._sweep(line).start), self._stage.y.set(line.y))
@@ -281,18 +228,6 @@ class SerpentineFlyer(Device):  # type: ignore[misc]
     def pause(self) -> None:
         """Stop the sweep: the line is flown again when the run is resumed."""
         self.stop()
-
-    def collect_asset_docs(self) -> Iterator[StreamAsset]:
-        """Yield the documents of the line's frames, and release its events."""
-        self._released, self._page = self._page, None
-        if self._released is not None:
-            yield from self._detector.collect_asset_docs()
-
-    def collect_pages(self) -> Iterator[dict[str, Any]]:
-        """Yield the events of the line whose frames were handed out."""
-        page, self._released = self._released, None
-        if page is not None:
-            yield page
 
     def describe_collect(self) -> dict[str, dict[str, Any]]:
         """Describe an event: positions, beam and frame."""

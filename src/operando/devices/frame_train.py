@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ophyd import Device
 from ophyd.status import Status, StatusBase
 
-from operando.devices.frame_series import StreamAsset
-from operando.devices.pilatus import READOUT_S
+from operando.devices.exposure import READOUT_S
+from operando.devices.frame_portions import FramesInPortions
+from operando.devices.one_action import OneAction
 from operando.devices.soft import done
-from operando.devices.timed import Timed
 from operando.devices.timed_beam import TimedState
 from operando.errors import BadInput, DeviceError
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from operando.simulations.clock import Clock
 
 
-class FrameTrain(Device):  # type: ignore[misc]
+class FrameTrain(FramesInPortions):
     """A detector that runs by itself, every exposure + readout, from the first portion on.
 
     A portion is prepared, kicked off, completed and collected: its frames are the next ones of
@@ -61,16 +59,12 @@ class FrameTrain(Device):  # type: ignore[misc]
         clock: Clock,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
-        self._detector, self._beam, self._monitor, self._clock = detector, beam, monitor, clock
+        super().__init__(*args, detector=detector, **kwargs)
+        self._beam, self._monitor, self._clock = beam, monitor, clock
         self._num = 0
         self._next: float | None = None
-        self._status: Status | None = None
+        self._action = OneAction(self, clock)
         self._waiting: Status | None = None
-        self._timed: Timed | None = None
-        self._page: dict[str, Any] | None = None
-        self._released: dict[str, Any] | None = None
-        self._lock = threading.RLock()
 
     def stage(self) -> list[Any]:
         """Begin a new train with the first portion."""
@@ -116,15 +110,14 @@ class FrameTrain(Device):  # type: ignore[misc]
         DeviceError
             If a portion is being taken.
         """
-        if self._status is not None:
+        if self._action.running:
             raise DeviceError(f"{self.name} is taking frames: wait for them or stop it first")
         self.check_value(value)
         exposure = float(value["exposure"])
         if value.get("fresh") or exposure != float(self._detector.exposure.get()):
             self._next = None
         self._detector.exposure.put(exposure)
-        self._detector.discard()
-        self._page = self._released = None
+        self._forget()
         self._num = int(value["num"])
         return done()
 
@@ -148,29 +141,17 @@ class FrameTrain(Device):  # type: ignore[misc]
         now = self._clock.now()
         first = now if self._next is None else self._next
         starts = first + (exposure + READOUT_S) * np.arange(num, dtype=np.float64)
-        # Not a DeviceStatus: that would, when it fails, stop the device some time later.
-        status = self._status = Status(self)
-
-        def finish() -> None:
-            with self._lock:
-                if self._status is status:
-                    self._end(self._take(starts, exposure))
-
-        self._waiting = status
         ready = float(starts[-1]) + exposure + READOUT_S
-        timed = Timed(self._clock, max(ready - now, 0.0), finish)
-        with self._lock:
-            self._timed = timed if self._status is status else None
+        self._waiting = self._action.begin(
+            max(ready - now, 0.0), lambda: self._take(starts, exposure)
+        )
         return done()
 
-    def _take(self, starts: NDArray[np.float64], exposure: float) -> Exception | None:
-        try:
-            now = self._beam.now()
-            state = TimedState(now.size, now.flux_factor, starts)
-            still = np.zeros(starts.size)
-            self._detector.take(still, still, state)
-        except Exception as error:
-            return error
+    def _take(self, starts: NDArray[np.float64], exposure: float) -> None:
+        now = self._beam.now()
+        state = TimedState(now.size, now.flux_factor, starts)
+        still = np.zeros(starts.size)
+        self._detector.take(still, still, state)
         stops = starts + exposure
         self._next = float(stops[-1]) + READOUT_S
         data = {
@@ -180,7 +161,6 @@ class FrameTrain(Device):  # type: ignore[misc]
         }
         times = stops.tolist()
         self._page = {"time": times, "data": data, "timestamps": dict.fromkeys(data, times)}
-        return None
 
     def complete(self) -> StatusBase:
         """Wait for the portion.
@@ -207,37 +187,12 @@ class FrameTrain(Device):  # type: ignore[misc]
         success : bool
             Whether whoever waits should take it for done.
         """
-        with self._lock:
-            self._next = None
-            self._end(None if success else DeviceError(f"{self.name} was stopped"))
+        self._action.stop(success=success)
+        self._next = None
 
     def pause(self) -> None:
         """Give up the portion: a resumed run takes it again, in a new train."""
         self.stop(success=True)
-
-    def _end(self, error: Exception | None) -> None:
-        status, self._status = self._status, None
-        timed, self._timed = self._timed, None
-        if timed is not None:
-            timed.cancel()
-        if status is None:
-            return
-        if error is None:
-            status.set_finished()
-        else:
-            status.set_exception(error)
-
-    def collect_asset_docs(self) -> Iterator[StreamAsset]:
-        """Yield the documents of the portion's frames, and release its events."""
-        self._released, self._page = self._page, None
-        if self._released is not None:
-            yield from self._detector.collect_asset_docs()
-
-    def collect_pages(self) -> Iterator[dict[str, Any]]:
-        """Yield the events of the portion whose frames were handed out."""
-        page, self._released = self._released, None
-        if page is not None:
-            yield page
 
     def describe_collect(self) -> dict[str, dict[str, Any]]:
         """Describe an event: times of the exposure, beam and frame."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,50 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from ophyd import Component, Device
 from ophyd.device import Staged
-from ophyd.status import DeviceStatus
+from ophyd.status import DeviceStatus, Status
 
+from operando.devices.exposure import READOUT_S, Exposure
 from operando.devices.frame_series import FrameSeries, StreamAsset
 from operando.devices.hdf5_writer import FrameWriter
+from operando.devices.one_action import OneAction
 from operando.devices.soft import SoftSignal, done
-from operando.devices.timed import Timed
-from operando.errors import DeviceError, LimitError
+from operando.errors import DeviceError
 
 if TYPE_CHECKING:
     from operando.devices.beam import BeamState, SeenBeam
     from operando.physics.geometry import DetectorGeometry
     from operando.simulations.clock import Clock
-
-#: Time to read a frame out, s: no exposure can begin in it.
-READOUT_S = 0.95e-3
-#: Fastest the detector goes, frames/s.
-MAX_FRAME_RATE = 300.0
-#: Longest exposure of the counters (20 bits at full flux are reached much earlier), s.
-MAX_EXPOSURE_S = 3600.0
-
-
-class Exposure(SoftSignal):
-    """Exposure of a frame, s, within what the frame rate allows."""
-
-    def check_value(self, value: float) -> None:  # type: ignore[override]
-        """Refuse an exposure the detector cannot make.
-
-        Parameters
-        ----------
-        value : float
-            Exposure, s.
-
-        Raises
-        ------
-        LimitError
-            If the frame rate would exceed 300 frames/s, or the exposure 1 h.
-        """
-        shortest = 1.0 / MAX_FRAME_RATE - READOUT_S
-        if not shortest <= value <= MAX_EXPOSURE_S:
-            raise LimitError(
-                f"{self.name} = {value:g} s is outside its range of {shortest:.6f} to "
-                f"{MAX_EXPOSURE_S:g} s: with {1e3 * READOUT_S:g} ms readout the detector takes "
-                f"at most {MAX_FRAME_RATE:g} frames/s"
-            )
 
 
 class Pilatus100K(Device):  # type: ignore[misc]
@@ -108,7 +76,6 @@ class Pilatus100K(Device):  # type: ignore[misc]
     ) -> None:
         super().__init__(*args, **kwargs)
         self._beam = beam
-        self._clock = clock
         self._data_dir = Path(data_dir)
         self.shape: tuple[int, int] = geometry.shape
         for signal, value in (
@@ -124,9 +91,7 @@ class Pilatus100K(Device):  # type: ignore[misc]
         self._file_stem = ""
         self._series: FrameSeries | None = None
         self._series_count = 0
-        self._timed: Timed | None = None
-        self._status: DeviceStatus | None = None
-        self._lock = threading.RLock()
+        self._action = OneAction(self, clock)
 
     @property
     def beam(self) -> SeenBeam:
@@ -188,34 +153,22 @@ class Pilatus100K(Device):  # type: ignore[misc]
         self._close_series()
         return done()
 
-    def trigger(self) -> DeviceStatus:
+    def trigger(self) -> Status:
         """Take one frame.
 
         Returns
         -------
-        DeviceStatus
+        Status
             Finished when the frame is in the file.
+
+        Raises
+        ------
+        DeviceError
+            If one is being taken.
         """
-        status = DeviceStatus(self)
         x, y = (np.array([place]) for place in self._beam.position())
         state = self._beam.now()
-
-        def finish() -> None:
-            with self._lock:
-                if self._status is not status:
-                    return
-                try:
-                    self.take(x, y, state)
-                except Exception as error:
-                    self._end(error)
-                else:
-                    self._end()
-
-        self._status = status
-        timed = Timed(self._clock, self.period, finish)
-        if self._status is status:
-            self._timed = timed
-        return status
+        return self._action.begin(self.period, lambda: self.take(x, y, state))
 
     def take(self, x_um: NDArray[np.float64], y_um: NDArray[np.float64], state: BeamState) -> None:
         """Have frames taken at positions and write them; the flyer calls this too.
@@ -254,24 +207,11 @@ class Pilatus100K(Device):  # type: ignore[misc]
         success : bool
             Whether whoever waits for it should take it for done.
         """
-        with self._lock:
-            self._end(None if success else DeviceError(f"{self.name} was stopped"))
+        self._action.stop(success=success)
 
     def pause(self) -> None:
         """Give up the exposure that is going on: it is repeated when the run is resumed."""
         self.stop(success=True)
-
-    def _end(self, error: Exception | None = None) -> None:
-        status, self._status = self._status, None
-        timed, self._timed = self._timed, None
-        if timed is not None:
-            timed.cancel()
-        if status is None:
-            return
-        if error is None:
-            status.set_finished()
-        else:
-            status.set_exception(error)
 
     def _open_series(self) -> FrameSeries:
         if self._series is None:

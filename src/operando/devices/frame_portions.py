@@ -1,0 +1,53 @@
+"""Frames that are collected in portions: their documents, then their events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ophyd import Device
+
+from operando.devices.frame_series import StreamAsset
+
+if TYPE_CHECKING:
+    from operando.devices.pilatus import Pilatus100K
+
+
+class FramesInPortions(Device):  # type: ignore[misc]
+    """A device that fills a page of events with a detector's frames, and hands both out together.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        What ophyd's devices take.
+    detector : Pilatus100K
+        What takes the frames.
+
+    Notes
+    -----
+    The RunEngine asks for the frames' documents first. A page that is full only after that waits
+    for the next time, so that no event comes before its frame.
+    """
+
+    def __init__(self, *args: Any, detector: Pilatus100K, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._detector = detector
+        self._page: dict[str, Any] | None = None
+        self._released: dict[str, Any] | None = None
+
+    def _forget(self) -> None:
+        """Forget a portion that was not collected."""
+        self._detector.discard()
+        self._page = self._released = None
+
+    def collect_asset_docs(self) -> Iterator[StreamAsset]:
+        """Yield the documents of the portion's frames, and release its events."""
+        self._released, self._page = self._page, None
+        if self._released is not None:
+            yield from self._detector.collect_asset_docs()
+
+    def collect_pages(self) -> Iterator[dict[str, Any]]:
+        """Yield the events of the portion whose frames were handed out."""
+        page, self._released = self._released, None
+        if page is not None:
+            yield page
