@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from ophyd.status import Status
+from operando.plans.recorder import Column, Recorder
 
 #: Number of labels a probability is given for.
 N_LABELS = 9
@@ -68,23 +67,22 @@ class Decision:
     id: str = ""
 
 
-_DTYPES = {
-    "x": ("number", "<f8"),
-    "y": ("number", "<f8"),
-    "point": ("integer", "<i8"),
-    "reason": ("string", "<U200"),
-    "acquisition": ("number", "<f8"),
-    "probability": ("array", "<f8"),
-    "model_version": ("string", "<U80"),
-    "think_time": ("number", "<f8"),
-    "round": ("integer", "<i8"),
-    "after": ("integer", "<i8"),
-    "id": ("string", "<U80"),
+_COLUMNS = {
+    "x": Column("number", "<f8", "um"),
+    "y": Column("number", "<f8", "um"),
+    "point": Column("integer", "<i8"),
+    "reason": Column("string", "<U200"),
+    "acquisition": Column("number", "<f8"),
+    "probability": Column("array", "<f8", shape=(N_LABELS,)),
+    "model_version": Column("string", "<U80"),
+    "think_time": Column("number", "<f8", "s"),
+    "round": Column("integer", "<i8"),
+    "after": Column("integer", "<i8"),
+    "id": Column("string", "<U80"),
 }
-_UNITS = {"x": "um", "y": "um", "think_time": "s"}
 
 
-class DecisionRecorder:
+class DecisionRecorder(Recorder):
     """A device that is set to a decision and read into the stream ``decisions``.
 
     Parameters
@@ -101,70 +99,8 @@ class DecisionRecorder:
     161
     """
 
-    parent = None
-
     def __init__(self, name: str = "decision") -> None:
-        self._name = name
-        self._decision = Decision(0.0, 0.0, -1, "none")
-        self._timestamp = time.time()
-
-    @property
-    def name(self) -> str:
-        """Prefix of the keys."""
-        return self._name
-
-    def check_value(self, value: Decision) -> None:
-        """Any decision can be recorded."""
-
-    def set(self, value: Decision) -> Status:
-        """Take a decision.
-
-        Parameters
-        ----------
-        value : Decision
-            What was decided.
-
-        Returns
-        -------
-        Status
-            Already finished.
-        """
-        self._decision = value
-        self._timestamp = time.time()
-        status = Status()
-        status.set_finished()
-        return status
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Read the decision."""
-        reading: dict[str, dict[str, Any]] = {}
-        for item in fields(self._decision):
-            value = getattr(self._decision, item.name)
-            if item.name == "probability":
-                value = [float(number) for number in value]
-            reading[f"{self._name}_{item.name}"] = {"value": value, "timestamp": self._timestamp}
-        return reading
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """Describe the keys of a decision."""
-        described: dict[str, dict[str, Any]] = {}
-        for key, (dtype, dtype_numpy) in _DTYPES.items():
-            described[f"{self._name}_{key}"] = {
-                "source": "plan",
-                "dtype": dtype,
-                "dtype_numpy": dtype_numpy,
-                "shape": [N_LABELS] if dtype == "array" else [],
-                **({"units": _UNITS[key]} if key in _UNITS else {}),
-            }
-        return described
-
-    def read_configuration(self) -> dict[str, dict[str, Any]]:
-        """Nothing to configure."""
-        return {}
-
-    def describe_configuration(self) -> dict[str, dict[str, Any]]:
-        """Nothing to configure."""
-        return {}
+        super().__init__(name, _COLUMNS, Decision(0.0, 0.0, -1, "none"))
 
 
 def decision_from(suggestion: Mapping[str, Any], **facts: Any) -> Decision:

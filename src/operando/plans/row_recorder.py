@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ophyd.status import Status
+from operando.plans.recorder import Column, Recorder
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 _DTYPES = {"int": ("integer", "<i8"), "float": ("number", "<f8"), "str": ("string", "<U200")}
 
 
-class RowRecorder:
+class RowRecorder(Recorder):
     """A device that is set to a dataclass and read field by field.
 
     Parameters
@@ -41,68 +40,14 @@ class RowRecorder:
     (0.25, 's')
     """
 
-    parent = None
-
     def __init__(
         self, name: str, row: DataclassInstance, units: Mapping[str, str] | None = None
     ) -> None:
-        self._name, self._row, self._units = name, row, dict(units or {})
-        self._timestamp = time.time()
-
-    @property
-    def name(self) -> str:
-        """Prefix of the keys."""
-        return self._name
-
-    def check_value(self, value: DataclassInstance) -> None:
-        """Any row can be recorded."""
-
-    def set(self, value: DataclassInstance) -> Status:
-        """Take a row.
-
-        Parameters
-        ----------
-        value : dataclass instance
-            Of the same kind as the first one.
-
-        Returns
-        -------
-        Status
-            Already finished.
-        """
-        self._row, self._timestamp = value, time.time()
-        status = Status()
-        status.set_finished()
-        return status
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Read the row."""
-        return {
-            f"{self._name}_{item.name}": {
-                "value": getattr(self._row, item.name),
-                "timestamp": self._timestamp,
-            }
-            for item in fields(self._row)
+        units = units or {}
+        columns = {
+            item.name: Column(
+                *_DTYPES[getattr(item.type, "__name__", str(item.type))], units.get(item.name, "")
+            )
+            for item in fields(row)
         }
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """Describe the keys of a row."""
-        described: dict[str, dict[str, Any]] = {}
-        for item in fields(self._row):
-            dtype, dtype_numpy = _DTYPES[getattr(item.type, "__name__", str(item.type))]
-            described[f"{self._name}_{item.name}"] = {
-                "source": "plan",
-                "dtype": dtype,
-                "dtype_numpy": dtype_numpy,
-                "shape": [],
-                **({"units": self._units[item.name]} if item.name in self._units else {}),
-            }
-        return described
-
-    def read_configuration(self) -> dict[str, dict[str, Any]]:
-        """Nothing to configure."""
-        return {}
-
-    def describe_configuration(self) -> dict[str, dict[str, Any]]:
-        """Nothing to configure."""
-        return {}
+        super().__init__(name, columns, row)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol
@@ -13,8 +12,8 @@ import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import Msg, MsgGenerator
-from ophyd.status import Status
 
+from operando.plans.recorder import Column, Recorder
 from operando.plans.stubs import plan
 
 logger = logging.getLogger(__name__)
@@ -35,8 +34,8 @@ class WritesRows(Protocol):
         ...
 
 
-class RowRecorder:
-    """A device that is set to a row and read into the stream ``soc_table``.
+class TableRecorder(Recorder):
+    """A device that is set to a row of an agent's table and read into the stream ``soc_table``.
 
     Parameters
     ----------
@@ -46,66 +45,15 @@ class RowRecorder:
         Prefix of the keys.
     """
 
-    parent = None
-
     def __init__(self, columns: Mapping[str, Any], name: str = STREAM) -> None:
-        self._columns, self._name = dict(columns), name
-        self._row: Mapping[str, Any] = {}
-        self._timestamp = time.time()
-
-    @property
-    def name(self) -> str:
-        """Prefix of the keys."""
-        return self._name
-
-    def check_value(self, value: Mapping[str, Any]) -> None:
-        """Any row can be recorded."""
-
-    def set(self, value: Mapping[str, Any]) -> Status:
-        """Take a row.
-
-        Parameters
-        ----------
-        value : mapping
-            Has every column.
-
-        Returns
-        -------
-        Status
-            Already finished.
-        """
-        self._row, self._timestamp = value, time.time()
-        status = Status()
-        status.set_finished()
-        return status
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Read the row."""
-        return {
-            f"{self._name}_{key}": {"value": self._row[key], "timestamp": self._timestamp}
-            for key in self._columns
+        kept = {
+            key: Column(column.dtype, _DTYPE_NUMPY[column.dtype], column.units)
+            for key, column in columns.items()
         }
+        super().__init__(name, kept, {}, source="agent")
 
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """Describe the columns."""
-        return {
-            f"{self._name}_{key}": {
-                "source": "agent",
-                "dtype": column.dtype,
-                "dtype_numpy": _DTYPE_NUMPY[column.dtype],
-                "shape": [],
-                **({"units": column.units} if column.units else {}),
-            }
-            for key, column in self._columns.items()
-        }
-
-    def read_configuration(self) -> dict[str, dict[str, Any]]:
-        """Nothing to configure."""
-        return {}
-
-    def describe_configuration(self) -> dict[str, dict[str, Any]]:
-        """Nothing to configure."""
-        return {}
+    def _value(self, key: str) -> Any:
+        return self._record[key]
 
 
 @plan
@@ -140,7 +88,7 @@ class _Rows:
 
     def __init__(self, agent: WritesRows, timeout: float) -> None:
         self._agent, self._timeout = agent, timeout
-        self._recorder = RowRecorder(agent.columns())
+        self._recorder = TableRecorder(agent.columns())
         self._known = 0
         self._stale = False
         self._answer: Future[list[dict[str, Any]]] | None = None
