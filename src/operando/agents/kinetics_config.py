@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.agents.known_settings import known_settings
 from operando.errors import BadInput
 from operando.physics.kinetic_laws import DEFAULT_LAWS, LAWS, KineticLaw
 
@@ -90,13 +91,9 @@ class KineticsConfig:
         >>> KineticsConfig.from_mapping({"laws": ["jander"], "valve_time": 5.0}).laws
         ('jander',)
         """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(settings) - known)
-        if unknown:
-            raise BadInput(f"no setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
-            for name, value in settings.items()
+            for name, value in known_settings(cls, settings).items()
         }
         return cls(**values)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any
 
@@ -16,6 +16,7 @@ from operando.agents.kinetics_engine import KineticsEngine
 from operando.agents.kinetics_information import predicted_areas, targeted_gain
 from operando.agents.kinetics_summary import KineticsSummary
 from operando.agents.kinetics_waiting import Cadence, Outlook, expected_log_sd
+from operando.agents.known_settings import known_settings
 from operando.errors import BadInput
 
 Floats = NDArray[np.float64]
@@ -118,10 +119,7 @@ class DesignConfig:
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> DesignConfig:
         """Make a configuration from names and values; unknown names are refused."""
-        values = dict(settings)
-        unknown = sorted(set(values) - {one.name for one in fields(cls)})
-        if unknown:
-            raise BadInput(f"no setting of the design is called {unknown[0]!r}")
+        values = known_settings(cls, settings)
         for name in ("exposures", "spacings", "wanted"):
             if name in values:
                 values[name] = tuple(values[name])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from operando.agents.kinetics_summary import KineticsSummary
+from operando.agents.known_settings import known_settings
 from operando.errors import BadInput
 
 
@@ -77,11 +78,8 @@ class StopConfig:
         >>> StopConfig.from_mapping({"sd_t0": 0.03, "rivals": ["jander"]}).rivals
         ('jander',)
         """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(settings) - known)
-        if unknown:
-            raise BadInput(f"no setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
-        return cls(**{**settings, "rivals": tuple(settings.get("rivals", ()))})
+        values = known_settings(cls, settings)
+        return cls(**{**values, "rivals": tuple(values.get("rivals", ()))})
 
 
 class StopRule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from operando.agents.kinetics_config import AreaNoise
 from operando.agents.kinetics_information import T0, expected_sd, frame_information
+from operando.agents.known_settings import known_settings
 from operando.errors import BadInput
 from operando.physics.kinetic_laws import LAWS, mean_extent
 
@@ -84,10 +85,7 @@ class Outlook:
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Outlook:
         """Make it from names and values."""
-        values = dict(settings)
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise BadInput(f"no setting of the outlook is called {unknown[0]!r}")
+        values = known_settings(cls, settings)
         return cls(**{**values, "rates": tuple(values.get("rates", cls.rates))})
 
 

@@ -13,7 +13,7 @@ from bluesky.utils import MsgGenerator
 from operando.plans.soc_run import Progress, broken_limit, soc_run
 from operando.plans.soc_steps import XraySide, soc_step, xray_seconds
 from operando.plans.soc_timetable import SocSettings, Timetable, timetable
-from operando.plans.stubs import plan
+from operando.plans.stubs import plan, spec_of
 
 Metadata = Mapping[str, Any]
 
@@ -113,7 +113,7 @@ def soc_stepped(
         "completed": sorted(completed),
         "sample": sample,
         "seed": seed,
-        "agent": dict(agent.spec()) if hasattr(agent, "spec") else None,
+        "agent": spec_of(agent),
         "detectors": [detectors.xrd.name, *(scan.name for scan in detectors.scans.values())],
         "motors": [cell.name],
         "hints": {"dimensions": [[["soc_step_soc"], "primary"]]},

@@ -13,7 +13,7 @@ from bluesky.utils import Msg, MsgGenerator
 from operando.errors import BadInput
 from operando.plans.kinetics_choice import Chooser
 from operando.plans.kinetics_settings import KineticsStation, WatchSettings
-from operando.plans.stubs import one_run, plan, timestamp, with_beam
+from operando.plans.stubs import one_run, plan, spec_of, timestamp, with_beam
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def watch_kinetics(
         "num_points": int(settings.longest / settings.exposure),
         "sample": sample,
         "seed": seed,
-        "agent": dict(agent.spec()) if hasattr(agent, "spec") else None,
+        "agent": spec_of(agent),
         "detectors": [station.detector.name, station.monitor.name],
         "motors": [station.gas.name],
         "hints": {"dimensions": [[["time"], "primary"]]},

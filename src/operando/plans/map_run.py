@@ -12,7 +12,7 @@ from bluesky.utils import MsgGenerator
 from operando.errors import BadInput
 from operando.plans.grid import MapGrid
 from operando.plans.progress import Progress
-from operando.plans.stubs import MappingStation, one_run
+from operando.plans.stubs import MappingStation, one_run, spec_of
 
 Metadata = Mapping[str, Any]
 
@@ -99,28 +99,13 @@ def start_document(
         "snaking": [False, True],
         "sample": sample,
         "seed": seed,
-        "agent": _describe(agent),
+        "agent": spec_of(agent),
         "detectors": [station.detector.name, station.monitor.name],
         "motors": [y, x],
         "hints": {
             "dimensions": [[[y], "primary"], [[x], "primary"]],
             "gridding": "rectilinear",
         },
-    }
-
-
-def _describe(agent: Any) -> dict[str, Any] | None:
-    """Return all it takes to rebuild the agent, as far as it tells."""
-    if agent is None:
-        return None
-    if hasattr(agent, "spec"):
-        return dict(agent.spec())
-    kind = type(agent)
-    return {
-        "class": f"{kind.__module__}.{kind.__qualname__}",
-        "config": {},
-        "seed": None,
-        "model_version": "",
     }
 
 

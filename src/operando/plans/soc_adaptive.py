@@ -18,7 +18,7 @@ from operando.plans.soc_record import SocDecision, SocRecorder
 from operando.plans.soc_run import Progress, broken_limit, soc_run
 from operando.plans.soc_steps import XraySide, soc_step, xray_seconds
 from operando.plans.soc_timetable import SocSettings, timetable
-from operando.plans.stubs import plan
+from operando.plans.stubs import plan, spec_of
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def soc_adaptive(
         **asdict(settings),
         "sample": sample,
         "seed": seed,
-        "agent": dict(agent.spec()) if hasattr(agent, "spec") else None,
+        "agent": spec_of(agent),
         "detectors": [detectors.xrd.name, *(scan.name for scan in detectors.scans.values())],
         "motors": [cell.name],
         "hints": {"dimensions": [[["soc_step_soc"], "primary"]]},

@@ -19,6 +19,32 @@ def plan(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", _bluesky_plan(function))
 
 
+def spec_of(agent: Any) -> dict[str, Any] | None:
+    """Give all it takes to rebuild an agent, for the start document.
+
+    Parameters
+    ----------
+    agent : object
+        Anything a plan asks, or None.
+
+    Returns
+    -------
+    dict or None
+        Its ``spec()``; of an agent that has none, what kind of thing it is. None for no agent.
+    """
+    if agent is None:
+        return None
+    if hasattr(agent, "spec"):
+        return dict(agent.spec())
+    kind = type(agent)
+    return {
+        "class": f"{kind.__module__}.{kind.__qualname__}",
+        "config": {},
+        "seed": None,
+        "model_version": "",
+    }
+
+
 class MappingStation(Protocol):
     """The roles a mapping plan needs; any object that has them will do, a frozen one as well."""
 
