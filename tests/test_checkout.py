@@ -54,7 +54,9 @@ def test_every_requirement_is_pinned_once():
     assert len(names) == len(set(names))
 
 
-def test_readme_and_ci_install_alike():
-    install = 'install -c constraints.txt -e ".[test]"'
-    assert install in (ROOT / "README.md").read_text()
-    assert install in (ROOT / ".ci" / "run").read_text().replace(" --quiet", "")
+@pytest.mark.parametrize(
+    "command", ['install -c constraints.txt -e ".[test]"', "pytest -q -n 2 --dist loadfile\n"]
+)
+def test_readme_and_ci_install_and_test_alike(command):
+    assert command in (ROOT / "README.md").read_text()
+    assert command in (ROOT / ".ci" / "run").read_text().replace(" --quiet", "")
