@@ -9,6 +9,7 @@ import fabio
 import h5py
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from operando import cli
 from operando.agents.phase_mapping import PhaseMappingAgent
@@ -72,6 +73,19 @@ def test_runs_are_listed_and_found(operando, mapped):
     assert found["runs"][0]["events"] == {"primary": 80, "decisions": 14, "revisits": 14}
     assert operando("runs", "--json", "--until", "2020-01-01")[1]["found"] == 0
     assert uid[:8] in operando("runs")[1]
+
+
+def test_a_run_is_drawn_again(operando, mapped, tmp_path):
+    _, uid, _ = mapped
+    path = tmp_path / "new" / "map.png"
+    status, shown, _ = operando("show", uid, "--plot", "--out", path, "--json")
+    assert (status, shown["figure"]) == (0, str(path))
+    assert imread(path)[..., :3].std() > 0.05  # not a blank sheet
+    status, _, said = operando("show", uid, "--plot", "--out", tmp_path / "map.txt")
+    assert status == 2
+    assert "txt" in said
+    assert said.count("\n") == 1
+    assert operando("show", uid, "--out", path)[0] == 2
 
 
 @pytest.mark.parametrize("name", ["-1", "2", "uid", "part"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -48,10 +49,23 @@ def runs(
         _print_runs(rows, total, name)
 
 
-def show(uid: Run, store: Store = None, as_json: Json = False) -> None:
-    """Show one run: its start document, its streams and how it ended."""
-    from operando.commands.stored import opened, run_summary
+def show(
+    uid: Run,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw the picture that was live while it was measured.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the picture (png, svg, pdf); else PLAN-UID.png, here."),
+    ] = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Show one run: its start document, its streams and how it ended; with --plot, its picture."""
+    from operando.commands.stored import draw_run, opened, run_summary
 
+    if out is not None and not plot:
+        raise BadInput("--out is for the picture of --plot")
     with opened(store, console()) as stored:
         run = stored.find(uid)
         result = run_summary(run) | {
@@ -59,6 +73,8 @@ def show(uid: Run, store: Store = None, as_json: Json = False) -> None:
             "stop": dict(run.metadata.get("stop") or {}),
             "streams": {stream: _stream(run[stream]) for stream in stored.streams(run)},
         }
+        if plot:
+            result["figure"] = str(draw_run(stored, result["uid"], out))
     if as_json:
         print_json(result)
     else:
@@ -146,6 +162,8 @@ def _print_run(result: dict[str, Any]) -> None:
             kept = "frames" if described["external"] else "table"
             table.add_row(key, described["dtype"], shape, described["units"], kept)
         screen.print(table)
+    if "figure" in result:
+        screen.print(f"picture: {_text(result['figure'])}")
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from operando.errors import OperandoError, StoreError
+from operando.errors import BadInput, OperandoError, StoreError
 
 if TYPE_CHECKING:
     from operando.store import Store
@@ -91,6 +92,43 @@ def run_summary(run: Any) -> dict[str, Any]:
         "duration_s": None if ended is None else ended - start["time"],
         "events": stop.get("num_events", {}),
     }
+
+
+def draw_run(store: Store, uid: str, path: Path | None = None) -> Path:
+    """Draw the panel of a stored run, as it was drawn while the run was measured.
+
+    Parameters
+    ----------
+    store : Store
+    uid : str
+    path : Path, optional
+        Its suffix is the format; ``PLAN-UID.png`` in the working directory if not given.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be written, or its suffix is no format of a picture.
+    """
+    from operando.figures.panels import FollowingPanel, save_panel, with_predecessors
+
+    panel = FollowingPanel()
+    try:
+        runs = with_predecessors(store.documents, uid)
+        for documents in runs:
+            for name, doc in documents:
+                panel(name, doc)
+        plan = str(runs[-1][0][1].get("plan_name", "run"))
+        path = path or Path(f"{re.sub('[^A-Za-z0-9_-]', '_', plan)}-{uid[:8]}.png")
+        save_panel(panel, path)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"no picture in {path}: {error}") from error
+    finally:
+        panel.close()
+    return path
 
 
 def clock_time(seconds: float) -> str:

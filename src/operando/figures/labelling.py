@@ -119,7 +119,6 @@ def _draw_probabilities(axes: Axes, picture: PatternPicture) -> None:
             f"{value:.2f}",
             va="center",
             ha="right" if inside else "left",
-            fontsize=8,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
         )
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle=":")

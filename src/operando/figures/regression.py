@@ -82,7 +82,7 @@ def _predicted(axes: Axes, result: RegressionResult, unit: str) -> None:
     ending = f", {unit}" if unit else ""
     axes.set_xlabel(f"{target}, measured{ending}")
     axes.set_ylabel(f"{target}, predicted{ending}")
-    axes.legend(loc="upper left", fontsize=7.5, frameon=False)
+    axes.legend(loc="upper left", frameon=False)
 
 
 def _shown(result: RegressionResult) -> list[int]:
@@ -103,7 +103,7 @@ def _coefficients(axes: Axes, result: RegressionResult, shown: list[int]) -> Non
     _name_rows(axes, [result.table.names[i] for i in shown])
     axes.set_title("coefficients")
     axes.set_xlabel("SD of target for one SD of variable")
-    axes.legend(loc="lower right", fontsize=7.5, frameon=False)
+    axes.legend(loc="lower right", frameon=False)
 
 
 def _stability(axes: Axes, result: RegressionResult, shown: list[int]) -> None:

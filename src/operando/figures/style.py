@@ -27,9 +27,15 @@ LABEL_COLOURS: dict[str, str] = {
     "other": "#CC79A7",
 }
 
-_SETTINGS: Any = {
-    "font.size": 9,
-    "axes.titlesize": 9,
+#: Letters of figures, points: they are shown small, beside other things.
+FONT_POINTS = 11
+SETTINGS: Any = {
+    "font.size": FONT_POINTS,
+    "axes.titlesize": FONT_POINTS,
+    "figure.titlesize": FONT_POINTS + 1,
+    "legend.fontsize": FONT_POINTS - 1,
+    "legend.title_fontsize": FONT_POINTS - 1,
+    "legend.handlelength": 1.6,
     "figure.dpi": 130,
     "savefig.dpi": 130,
     "image.interpolation": "nearest",
@@ -39,7 +45,7 @@ _SETTINGS: Any = {
 @contextmanager
 def figure(path: Path | BytesIO, size_inches: tuple[float, float]) -> Iterator[Figure]:
     """Give an empty figure and write it to `path` at the end; no display, no global state."""
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         fig = Figure(figsize=size_inches, layout="constrained")
         yield fig
         if isinstance(path, Path):
@@ -73,7 +79,7 @@ def scale_bar(axes: Axes, extent_um: tuple[float, float, float, float]) -> None:
     box = Rectangle(
         (x - 0.025 * width, y - direction * 0.02 * height),
         length + 0.05 * width,
-        direction * 0.115 * height,
+        direction * 0.13 * height,
         facecolor="white",
         alpha=0.8,
         edgecolor="none",
@@ -86,7 +92,7 @@ def scale_bar(axes: Axes, extent_um: tuple[float, float, float, float]) -> None:
         f"{length:g} µm",
         ha="center",
         va="bottom",
-        fontsize=7,
+        fontsize=FONT_POINTS - 1,
     )
 
 
