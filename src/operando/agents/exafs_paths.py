@@ -76,7 +76,7 @@ class PathFit:
         Å, Å², 1 and eV.
     covariance : ndarray of float64, (p, p)
     r_factor : float
-        Sum of |χ(R) − model|² over that of |χ(R)|² in the range of the fit.
+        Squares of the magnitude of χ(R) − model over those of χ(R), summed over the fit's range.
     independent : float
         Number of independent points.
     chi_square : float

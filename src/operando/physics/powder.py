@@ -34,7 +34,7 @@ class PowderLines:
     multiplicity : ndarray of int64, (n,)
         Reflections in each line.
     scale : float
-        Scattering power per volume of the strongest line, m |F|² LP / V² (F in electrons, V the
+        Scattering power per volume of the strongest line, m F² LP / V² (F in electrons, V the
         cell's volume in Å³): a line of a mixture is as volume fraction × scale × intensity.
     """
 
@@ -91,7 +91,7 @@ def powder_lines(
 
     Notes
     -----
-    I = Σ |F(hkl)|² LP with LP = (P + (1 - P) cos² 2θ) / (sin² θ cos θ), over all reflections of
+    I = Σ F(hkl)² LP with LP = (P + (1 - P) cos² 2θ) / (sin² θ cos θ), over all reflections of
     the sphere (negative indices included), merged where spacings agree. Form factors:
     International Tables C (1992), table 6.1.1.4; f′ and f″: Cromer and Liberman,
     J. Chem. Phys. 53, 1891 (1970), 10.1063/1.1674266; both as in gemmi.
