@@ -12,6 +12,7 @@ from operando.commands import demo, store
 from operando.commands.classify import classify
 from operando.commands.export import export
 from operando.commands.ingest import ingest
+from operando.commands.ioc import ioc
 from operando.commands.kinetics import kinetics
 from operando.commands.lcf import lcf
 from operando.commands.regress import regress
@@ -34,6 +35,7 @@ app.add_typer(store.app, name="store")
 app.command()(classify)
 app.command(context_settings=NEGATIVE_NUMBERS)(export)
 app.command()(ingest)
+app.command()(ioc)
 app.command(context_settings=NEGATIVE_NUMBERS)(kinetics)
 app.command()(lcf)
 app.command()(regress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from operando.devices.station import Station, simulated_mapping_station
+from operando.errors import BadInput
 from operando.interrupts import Aborted, run_to_end
 from operando.physics.geometry import DetectorGeometry
 from operando.simulations.beamline import MapBeamline
@@ -23,6 +24,8 @@ from operando.store import Store, open_store
 
 Callback = Callable[[str, Mapping[str, Any]], None]
 logger = logging.getLogger(__name__)
+#: Simulated stations: in this process, and behind the process variables of an IOC beside it.
+STATIONS = ("sim", "epics-sim")
 
 
 @dataclass
@@ -123,6 +126,7 @@ def mapping_session(
     store: str,
     shape: tuple[int, int] = (95, 80),
     step_um: float = 2.0,
+    station: str = "sim",
     console: Console | None = None,
 ) -> Iterator[Session]:
     """Open the simulated mapping station with a store behind it.
@@ -137,17 +141,35 @@ def mapping_session(
         Simulated seconds in a real one; infinity does not wait.
     store : str
         Directory or address; see `operando.store.open_store`.
+    station : str
+        "sim", or "epics-sim" for the same station behind EPICS process variables.
     console : Console, optional
 
     Yields
     ------
     Session
     """
-    with stored_runs(store, console) as runs:
-        geometry = DetectorGeometry()
-        source = MapBeamline(CorrodedSteel(seed, shape, step_um), geometry, seed)
-        station = simulated_mapping_station(source, Clock(speed), runs.store.frames_dir, geometry)
-        yield Session(runs.RE, runs.store, runs.console, station)
+    with ExitStack() as opened:
+        runs = opened.enter_context(stored_runs(store, console))
+        frames_dir = runs.store.frames_dir
+        if station == "epics-sim":
+            from operando.ioc.epics_sim import epics_sim_mapping
+            from operando.ioc.settings import IocSettings
+
+            runs.console.print("[dim]starting the soft IOC[/dim]")
+            ioc = IocSettings(seed=seed, speed=speed, shape=shape, step_um=step_um)
+            devices = opened.enter_context(epics_sim_mapping(ioc, frames_dir))
+        else:
+            geometry = DetectorGeometry()
+            source = MapBeamline(CorrodedSteel(seed, shape, step_um), geometry, seed)
+            devices = simulated_mapping_station(source, Clock(speed), frames_dir, geometry)
+        yield Session(runs.RE, runs.store, runs.console, devices)
+
+
+def check_station(name: str) -> None:
+    """Refuse, by a BadInput, a name of no simulated station."""
+    if name not in STATIONS:
+        raise BadInput(f"--station is {name!r}; one of {', '.join(STATIONS)} is needed")
 
 
 def new_progress(console: Console) -> Progress:

@@ -12,6 +12,7 @@ import typer
 from operando.commands.options import (
     Json,
     Speed,
+    StationName,
     Store,
     console,
     parse_duration,
@@ -60,6 +61,7 @@ def mapping(
     resume: Annotated[
         str | None, typer.Option(help="Complete the map of this run, with its settings.")
     ] = None,
+    station: StationName = "sim",
     out: Out = Path("operando-out"),
     store: Store = None,
     as_json: Json = False,
@@ -88,6 +90,7 @@ def mapping(
         target=target,
         dose_limit_s=dose_limit,
         resume=resume,
+        station=station,
     )
     try:
         result = run_mapping_demo(settings, console())

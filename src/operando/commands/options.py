@@ -24,6 +24,11 @@ Store = Annotated[
 Speed = Annotated[
     str, typer.Option(help="Simulated seconds a real second; 'max' does not wait at all.")
 ]
+#: Of the demonstrations.
+StationName = Annotated[
+    str,
+    typer.Option("--station", help="sim, or epics-sim: the same behind EPICS process variables."),
+]
 
 
 def console(quiet: bool = False) -> Console:

@@ -51,6 +51,7 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         store=store,
         shape=settings.shape,
         step_um=settings.step_um,
+        station=settings.station,
         console=console,
     ) as session:
         map_ = measure_map(session, settings, earlier)

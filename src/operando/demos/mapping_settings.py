@@ -11,9 +11,10 @@ from typing import Any
 from operando.errors import BadInput
 from operando.plans import MapGrid
 from operando.plans.budget import PLANS, Choice, usual_choice
+from operando.session import check_station
 
 #: Fields that say where things go, not what is measured.
-_PLACES = ("speed", "out", "store", "resume")
+_PLACES = ("speed", "out", "store", "resume", "station")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class MappingDemo:
         Most exposure a point may have in all, s.
     resume : str, optional
         Run of an earlier demonstration that is to be completed.
+    station : str
+        "sim", or "epics-sim" for the same one behind EPICS process variables.
     """
 
     seed: int = 7
@@ -72,10 +75,12 @@ class MappingDemo:
     target: float | None = None
     dose_limit_s: float = math.inf
     resume: str | None = None
+    station: str = "sim"
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise BadInput(f"--seed is {self.seed}; 0 or more is needed")
+        check_station(self.station)
         if min(self.shape) < 2 or not 0 < self.step_um < math.inf:
             raise BadInput(
                 f"a map of {self.shape[0]} x {self.shape[1]} points, {self.step_um} µm apart, is "

@@ -29,10 +29,28 @@ class Exposure(SoftSignal):
         LimitError
             If the frame rate would exceed 300 frames/s, or the exposure 1 h.
         """
-        shortest = 1.0 / MAX_FRAME_RATE - READOUT_S
-        if not shortest <= value <= MAX_EXPOSURE_S:
-            raise LimitError(
-                f"{self.name} = {value:g} s is outside its range of {shortest:.6f} to "
-                f"{MAX_EXPOSURE_S:g} s: with {1e3 * READOUT_S:g} ms readout the detector takes "
-                f"at most {MAX_FRAME_RATE:g} frames/s"
-            )
+        check_exposure(self.name, value)
+
+
+def check_exposure(name: str, value: float) -> None:
+    """Refuse an exposure the detector cannot make.
+
+    Parameters
+    ----------
+    name : str
+        Of what is set.
+    value : float
+        Exposure, s.
+
+    Raises
+    ------
+    LimitError
+        If the frame rate would exceed 300 frames/s, or the exposure 1 h.
+    """
+    shortest = 1.0 / MAX_FRAME_RATE - READOUT_S
+    if not shortest <= value <= MAX_EXPOSURE_S:
+        raise LimitError(
+            f"{name} = {value:g} s is outside its range of {shortest:.6f} to "
+            f"{MAX_EXPOSURE_S:g} s: with {1e3 * READOUT_S:g} ms readout the detector takes "
+            f"at most {MAX_FRAME_RATE:g} frames/s"
+        )

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ophyd import Device
 
 from operando.devices.frame_series import StreamAsset
 
-if TYPE_CHECKING:
-    from operando.devices.pilatus import Pilatus100K
+
+class FileWriting(Protocol):
+    """A detector that says where its frames are."""
+
+    def discard(self) -> None:
+        """Forget frames that no document was emitted for."""
+        ...
+
+    def collect_asset_docs(self) -> Iterator[StreamAsset]:
+        """Yield the documents of new frames."""
+        ...
 
 
 class FramesInPortions(Device):  # type: ignore[misc]
@@ -20,7 +29,7 @@ class FramesInPortions(Device):  # type: ignore[misc]
     ----------
     *args, **kwargs
         What ophyd's devices take.
-    detector : Pilatus100K
+    detector : FileWriting
         What takes the frames.
 
     Notes
@@ -29,9 +38,9 @@ class FramesInPortions(Device):  # type: ignore[misc]
     for the next time, so that no event comes before its frame.
     """
 
-    def __init__(self, *args: Any, detector: Pilatus100K, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, detector: FileWriting, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._detector = detector
+        self._detector: Any = detector  # subclasses know which
         self._page: dict[str, Any] | None = None
         self._released: dict[str, Any] | None = None
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ophyd import Component, Device
+from ophyd import Component
 from ophyd.device import Staged
 from ophyd.status import DeviceStatus, Status
 
+from operando.devices.detector_facts import DetectorFacts
 from operando.devices.exposure import READOUT_S, Exposure
 from operando.devices.frame_series import FrameSeries, StreamAsset
 from operando.devices.hdf5_writer import FrameWriter
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from operando.simulations.clock import Clock
 
 
-class Pilatus100K(Device):  # type: ignore[misc]
+class Pilatus100K(DetectorFacts):
     """An area detector of 195 rows and 487 columns that writes its frames to HDF5.
 
     Parameters
@@ -57,12 +58,6 @@ class Pilatus100K(Device):  # type: ignore[misc]
     threshold_energy = Component(
         SoftSignal, value=5000.0, units="eV", limits=(2700.0, 18000.0), kind="config"
     )
-    distance = Component(SoftSignal, value=0.0, units="m", writable=False, kind="config")
-    two_theta = Component(SoftSignal, value=0.0, units="deg", writable=False, kind="config")
-    pixel_size = Component(SoftSignal, value=0.0, units="m", writable=False, kind="config")
-    poni = Component(SoftSignal, value=[0.0] * 6, units="m, rad", writable=False, kind="config")
-    energy = Component(SoftSignal, value=0.0, units="keV", writable=False, kind="config")
-    mask = Component(SoftSignal, value=[], writable=False, kind="config")
 
     def __init__(
         self,
@@ -77,16 +72,7 @@ class Pilatus100K(Device):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._beam = beam
         self._data_dir = Path(data_dir)
-        self.shape: tuple[int, int] = geometry.shape
-        for signal, value in (
-            (self.distance, float(geometry.distance)),
-            (self.two_theta, float(geometry.two_theta_arm)),
-            (self.pixel_size, float(geometry.pixel_size)),
-            (self.poni, [float(number) for number in geometry.poni()]),
-            (self.energy, float(energy_kev)),
-            (self.mask, np.asarray(beam.mask(), dtype=np.int64).tolist()),
-        ):
-            signal.put(value, force=True)
+        self.take_facts(geometry, energy_kev, beam.mask())
         self._listeners: list[Callable[[float, int, BeamState], None]] = []
         self._file_stem = ""
         self._series: FrameSeries | None = None
@@ -97,11 +83,6 @@ class Pilatus100K(Device):  # type: ignore[misc]
     def beam(self) -> SeenBeam:
         """What the detector sees."""
         return self._beam
-
-    @property
-    def image_key(self) -> str:
-        """Key of the frames in descriptors."""
-        return f"{self.name}_image"
 
     @property
     def period(self) -> float:
@@ -190,9 +171,13 @@ class Pilatus100K(Device):  # type: ignore[misc]
         exposure = float(self.exposure.get())
         threshold = float(self.threshold_energy.get())
         frames = self._beam.frames(x_um, y_um, exposure, threshold, state)
-        self._open_series().put(frames)
+        self.keep(frames)
         for listener in self._listeners:
             listener(exposure, len(frames), state)
+
+    def keep(self, frames: NDArray[np.int32]) -> None:
+        """Write frames to the file of the present series."""
+        self._open_series().put(frames)
 
     def discard(self) -> None:
         """Forget frames that no document was emitted for."""
@@ -242,26 +227,3 @@ class Pilatus100K(Device):  # type: ignore[misc]
         """
         if self._series is not None:
             yield from self._series.documents()
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """Describe the frames."""
-        return {
-            self.image_key: {
-                "source": f"SIM:{self.name}",
-                "dtype": "array",
-                "dtype_numpy": "<i4",
-                "shape": list(self.shape),
-                "dims": ["row", "column"],
-                "units": "counts",
-                "external": "STREAM:",
-            }
-        }
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Nothing: the frames are external."""
-        return {}
-
-    @property
-    def hints(self) -> dict[str, Sequence[str]]:
-        """Nothing to plot as a number."""
-        return {"fields": []}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from operando.devices.beam import Beam
 from operando.devices.fly import SerpentineFlyer
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from operando.simulations.clock import Clock
 
 
+class HasNow(Protocol):
+    """A clock."""
+
+    def now(self) -> float:
+        """Return the time, seconds since 1970-01-01 UTC."""
+        ...
+
+
 @dataclass(frozen=True)
 class Station:
     """The devices of a station, by what they are for.
@@ -28,26 +36,26 @@ class Station:
 
     Parameters
     ----------
-    stage : KBStage
+    stage : KBStage or EpicsStage
         Moves the sample: ``stage.x`` and ``stage.y``, um.
-    detector : Pilatus100K
+    detector : Pilatus100K or EpicsPilatus
         Takes the frames.
-    monitor : IonChamber
+    monitor : IonChamber or EpicsMonitor
         Counts the incoming beam.
-    shutter : Shutter
+    shutter : Shutter or EpicsShutter
         Lets the beam through.
-    flyer : SerpentineFlyer
+    flyer : SerpentineFlyer or EpicsFlyer
         Flies lines of a map.
     clock : Clock
         The time of all of them.
     """
 
-    stage: KBStage
-    detector: Pilatus100K
-    monitor: IonChamber
-    shutter: Shutter
-    flyer: SerpentineFlyer
-    clock: Clock
+    stage: Any
+    detector: Any
+    monitor: Any
+    shutter: Any
+    flyer: Any
+    clock: HasNow
 
 
 def simulated_mapping_station(

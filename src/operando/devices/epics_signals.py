@@ -1,0 +1,200 @@
+"""What the devices over EPICS share: connecting, and waiting for a process variable."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ophyd
+from ophyd import Device, Signal
+from ophyd.status import Status
+
+from operando.errors import BadInput, DeviceError
+
+#: Longest time for what a controller does at once, s.
+ANSWER_S = 10.0
+
+
+class MissingPVs(BadInput):
+    """Process variables that did not answer."""
+
+
+def require_client() -> None:
+    """Say how to get a client of Channel Access if there is none.
+
+    Raises
+    ------
+    BadInput
+        If ophyd has found none.
+    """
+    if ophyd.get_cl().name == "dummy":
+        raise BadInput("EPICS devices need Channel Access: pip install 'operando[epics]'")
+
+
+def connect(*devices: Device, timeout: float = 5.0) -> None:
+    """Wait until every process variable of some devices answers.
+
+    Parameters
+    ----------
+    *devices : Device
+        Their signals connect all at once.
+    timeout : float
+        Longest wait for all of them together, s.
+
+    Raises
+    ------
+    MissingPVs
+        Names those that did not answer.
+    """
+    deadline = time.monotonic() + timeout
+    missing = _missing(devices)
+    while missing and time.monotonic() < deadline:
+        time.sleep(0.02)
+        missing = _missing(devices)
+    if missing:
+        names = ", ".join(missing)
+        verb = "does" if len(missing) == 1 else "do"
+        raise MissingPVs(
+            f"{len(missing)} process variable{'s' if len(missing) > 1 else ''} {verb} not answer "
+            f"within {timeout:g} s: {names} (is the IOC running, and EPICS_CA_ADDR_LIST right?)"
+        )
+    for device in devices:
+        device.wait_for_connection(timeout=max(deadline - time.monotonic(), 1.0))
+
+
+def disconnect(*devices: Device) -> None:
+    """Let go of the process variables of some devices; they are of no use afterwards."""
+    for device in devices:
+        device.destroy()
+
+
+def _missing(devices: tuple[Device, ...]) -> list[str]:
+    return sorted({name for device in devices for name in _silent(device)})
+
+
+def _silent(device: Device) -> Iterator[str]:
+    for walk in device.walk_signals():
+        signal = walk.item
+        if signal.connected:
+            continue
+        # ophyd has no public way to ask which of a signal's two variables is missing.
+        for key in ("_read_pv", "_write_pv"):
+            pv = getattr(signal, key, None)
+            if pv is not None and not pv.connected:
+                yield pv.pvname
+
+
+Step = tuple[Signal, Callable[[Any], bool]]
+
+
+class Reached:
+    """A status that is finished when signals have passed tests, one after the other.
+
+    Parameters
+    ----------
+    *steps : tuple of Signal and callable
+        What is watched, and the test that says whether its value is it.
+    what : str
+        For the error: what was waited for.
+    timeout : float
+        Longest wait for all of them, s.
+    then : callable, optional
+        Called when it has ended, before whoever waits goes on.
+
+    Attributes
+    ----------
+    status : Status
+        Fails with a DeviceError when the time is over, or with what `give_up` is told.
+    """
+
+    def __init__(
+        self,
+        *steps: Step,
+        what: str,
+        timeout: float = ANSWER_S,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        # Not a DeviceStatus: that would stop the device from a thread of its own when it fails.
+        self.status = Status(steps[0][0])
+        self._steps, self._what, self._then = list(steps), what, then
+        self._lock = threading.RLock()
+        self._ended = False
+        self._timer = threading.Timer(timeout, self._late, [timeout])
+        self._timer.daemon = True
+        self._timer.start()
+        self._watch()
+
+    def _watch(self) -> None:
+        self._steps[0][0].subscribe(self._look, run=True)
+
+    def _look(self, *args: Any, value: Any, obj: Any = None, **kwargs: Any) -> None:
+        with self._lock:
+            if self._ended or obj is not self._steps[0][0] or not self._steps[0][1](value):
+                return
+            if len(self._steps) == 1:
+                self.give_up(None)
+                return
+            self._steps.pop(0)[0].clear_sub(self._look)
+            self._watch()
+
+    def _late(self, timeout: float) -> None:
+        name = getattr(self._steps[0][0], "pvname", self._steps[0][0].name)
+        self.give_up(DeviceError(f"{self._what} did not come within {timeout:g} s ({name})"))
+
+    def give_up(self, error: Exception | None) -> None:
+        """End the wait now; without an error as if the values had come."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+            self._timer.cancel()
+            self._steps[0][0].clear_sub(self._look)
+            if self._then is not None:
+                self._then()
+        if error is None:
+            self.status.set_finished()
+        else:
+            self.status.set_exception(error)
+
+
+def wait_for(signal: Signal, test: Callable[[Any], bool], what: str) -> None:
+    """Wait until a signal's value passes a test.
+
+    Parameters
+    ----------
+    signal : Signal
+        What is watched.
+    test : callable
+        Given the value, says whether that is it.
+    what : str
+        For the error: what was waited for.
+
+    Raises
+    ------
+    DeviceError
+        If it does not in `ANSWER_S`.
+    """
+    Reached((signal, test), what=what).status.wait()
+
+
+def put_and_wait(signal: Any, value: Any, timeout: float = ANSWER_S) -> None:
+    """Write to a process variable, and wait until the controller has done what it asks for.
+
+    Parameters
+    ----------
+    signal : EpicsSignal
+    value : object
+    timeout : float
+        s.
+
+    Raises
+    ------
+    DeviceError
+        If it takes longer.
+    """
+    ended = threading.Event()
+    signal.put(value, use_complete=True, callback=lambda **kwargs: ended.set())
+    if not ended.wait(timeout):
+        raise DeviceError(f"{signal.setpoint_pvname} was not done within {timeout:g} s")

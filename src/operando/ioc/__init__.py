@@ -1,0 +1,1 @@
+"""A simulated station behind process variables: a soft IOC in a process of its own."""

@@ -1,0 +1,56 @@
+"""What an IOC of a simulated station is told when it is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from operando.errors import BadInput
+
+STATIONS = ("mapping",)
+
+
+@dataclass(frozen=True)
+class IocSettings:
+    """An IOC of a simulated station.
+
+    Parameters
+    ----------
+    station : str
+        One of `STATIONS`.
+    prefix : str
+        Begin of the name of every process variable; the station's name follows.
+    seed : int
+        Of the specimen and of everything random in the instrument.
+    speed : float
+        Simulated seconds in a real one; infinity does not wait.
+    shape, step_um
+        Rows and columns of the mapping station's section, and their distance in µm.
+
+    Raises
+    ------
+    BadInput
+        If there is no such station, or the seed is negative.
+    """
+
+    station: str = "mapping"
+    prefix: str = "sim:"
+    seed: int = 7
+    speed: float = 1.0
+    shape: tuple[int, int] = (95, 80)
+    step_um: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.station not in STATIONS:
+            raise BadInput(f"there is no station {self.station!r}; one of {', '.join(STATIONS)}")
+        if self.seed < 0:
+            raise BadInput(f"a seed is 0 or more, got {self.seed}")
+
+    def prefix_of(self, station: str) -> str:
+        """Begin of the names of one station's process variables.
+
+        Examples
+        --------
+        >>> IocSettings(prefix="BL16:").prefix_of("mapping")
+        'BL16:mapping:'
+        """
+        return f"{self.prefix}{station}:"

@@ -1,0 +1,195 @@
+import math
+import socket
+import sys
+
+import h5py
+import numpy as np
+import pytest
+from bluesky import Msg, RunEngine
+from bluesky import preprocessors as bpp
+from bluesky.utils import RunEngineInterrupted
+
+from operando.cli import main
+from operando.devices import simulated_mapping_station
+from operando.devices.epics_signals import MissingPVs, put_and_wait, wait_for
+from operando.devices.epics_station import MappingNames, epics_mapping_station
+from operando.errors import BadInput, DeviceError, LimitError
+from operando.ioc.epics_sim import epics_sim_mapping
+from operando.ioc.settings import IocSettings
+from operando.physics.geometry import DetectorGeometry
+from operando.plans import map_fly, map_raster
+from operando.simulations.beamline import MapBeamline
+from operando.simulations.clock import Clock
+from operando.simulations.specimen import CorrodedSteel
+
+SEED, SHAPE, STEP = 5, (3, 4), 2.0
+GRID = {"shape": SHAPE, "step": STEP, "exposure": 0.02}
+
+
+@pytest.fixture(scope="module")
+def ioc(tmp_path_factory):
+    """A station over Channel Access; other tests' moves and frames are not undone."""
+    settings = IocSettings(seed=SEED, speed=math.inf, shape=SHAPE, step_um=STEP)
+    with epics_sim_mapping(settings, tmp_path_factory.mktemp("frames")) as station:
+        yield station
+
+
+@pytest.fixture
+def simulated(tmp_path):
+    geometry = DetectorGeometry()
+    source = MapBeamline(CorrodedSteel(SEED, SHAPE, STEP), geometry, SEED)
+    return simulated_mapping_station(source, Clock(math.inf), tmp_path, geometry)
+
+
+class Seen:
+    """What the documents of runs say, frames included."""
+
+    def __init__(self):
+        self.docs = []
+
+    def __call__(self, name, doc):
+        self.docs.append((name, doc))
+
+    def of(self, kind):
+        return [doc for name, doc in self.docs if name == kind]
+
+    def column(self, key):
+        events = [[doc["data"][key]] for doc in self.of("event")]
+        pages = [doc["data"][key] for doc in self.of("event_page")]
+        return [value for values in events + pages for value in values]
+
+    def frames(self):
+        parts = []
+        paths = {d["uid"]: d["uri"].split("localhost")[1] for d in self.of("stream_resource")}
+        for datum in self.of("stream_datum"):
+            with h5py.File(paths[datum["stream_resource"]], "r", swmr=True) as file:
+                span = slice(datum["indices"]["start"], datum["indices"]["stop"])
+                parts.append(file["/entry/data/data"][span])
+        return np.concatenate(parts)
+
+
+def measure(station, *plans):
+    engine, seen = RunEngine({}), Seen()
+    engine.subscribe(seen)
+    for plan in plans:
+        engine(plan(station, **GRID))
+    return seen
+
+
+# First in this file: the IOC's noise is that of its first frames.
+def test_the_same_seed_gives_the_same_documents_and_frames(ioc, simulated):
+    over_epics, in_process = (measure(station, map_fly, map_raster) for station in (ioc, simulated))
+    for key in ("stage_x", "stage_y", "i0"):
+        assert over_epics.column(key) == in_process.column(key)
+    np.testing.assert_array_equal(over_epics.frames(), in_process.frames())
+    assert over_epics.frames().shape == (24, 195, 487)
+    assert over_epics.frames().any()
+    for ours, theirs in zip(over_epics.of("descriptor"), in_process.of("descriptor"), strict=True):
+        assert ours["data_keys"].keys() == theirs["data_keys"].keys()
+        image = ours["data_keys"]["pilatus_image"]
+        assert {**image, "source": ""} == {**theirs["data_keys"]["pilatus_image"], "source": ""}
+        name = "fly" if "fly" in ours["configuration"] else "pilatus"
+        said, told = (d["configuration"][name]["data"] for d in (ours, theirs))
+        for fact in ("distance", "two_theta", "pixel_size", "poni", "energy", "exposure", "mask"):
+            assert said[f"pilatus_{fact}"] == told[f"pilatus_{fact}"], fact
+
+
+def test_times_are_the_stations_and_never_run_backwards(ioc):
+    seen = measure(ioc, map_raster)
+    times = [event["timestamps"]["stage_x"] for event in seen.of("event")]
+    assert times == sorted(times)
+    assert len(set(times)) > 6
+
+
+def test_the_beam_is_off_after_a_run_and_frames_then_have_none(ioc):
+    measure(ioc, map_raster)
+    assert not ioc.shutter.is_open
+    assert ioc.shutter.read()["shutter"]["value"] == "closed"
+
+
+def test_a_position_outside_the_records_limits_is_refused_before_anything_moves(ioc):
+    before = ioc.stage.x.position
+    with pytest.raises(LimitError, match=r"stage_x = 2501 um is outside.*-2500 to 2500 um"):
+        ioc.stage.x.set(2501.0)
+    assert ioc.stage.x.position == before
+
+
+def test_what_the_controller_has_against_a_profile_is_said(ioc):
+    ioc.flyer.num_points.put(3)
+    ioc.flyer.x_positions.put([0.0, 1.0, 4.0])
+    ioc.flyer.y_positions.put([0.0, 0.0, 0.0])
+    put_and_wait(ioc.flyer.build, 1)
+    assert int(ioc.flyer.build_status.get()) == 2
+    assert "evenly spaced" in ioc.flyer.build_message.get()
+
+
+def test_a_line_too_fast_for_the_stage_is_refused_before_it_is_handed_over(ioc):
+    put_and_wait(ioc.stage.x.velocity, 50.0)
+    wait_for(ioc.stage.x.velocity, lambda velocity: velocity == 50.0, "the velocity")
+    try:
+        with pytest.raises(LimitError, match=r"fly velocity = 95.* to 50 um/s"):
+            measure(ioc, map_fly)
+    finally:
+        put_and_wait(ioc.stage.x.velocity, 1000.0)
+
+
+def test_a_file_that_cannot_be_written_is_named(ioc, monkeypatch):
+    monkeypatch.setattr(ioc.detector, "_data_dir", type(ioc.detector._data_dir)("/proc/nothing"))
+    with pytest.raises((DeviceError, OSError), match="/proc/nothing"):
+        measure(ioc, map_raster)
+
+
+def test_a_pause_before_an_event_repeats_its_exposure_and_frames_stay_with_their_events(ioc):
+    engine, seen = RunEngine({}), Seen()
+    engine.subscribe(seen)
+
+    paused = []
+
+    def pause_before_the_fourth_event(message):
+        if message.command != "save" or paused or ioc.detector.get_index() < 4:
+            return None, None
+        paused.append(message)
+
+        def both():
+            yield Msg("pause")
+            return (yield message)
+
+        return both(), None
+
+    plan = bpp.plan_mutator(map_raster(ioc, **GRID), pause_before_the_fourth_event)
+    with pytest.raises(RunEngineInterrupted):
+        engine(plan)
+    wait_for(ioc.shutter.readback, lambda state: state == 0, "the shutter closed by the pause")
+    engine.resume()
+    assert len(seen.of("event")) == 12
+    assert seen.frames().shape[0] == 12
+    assert seen.of("stop")[0]["exit_status"] == "success"
+
+
+def test_missing_process_variables_are_named_on_one_line(ioc, tmp_path):
+    names = MappingNames(i0="no_such_counter", y="stage:z")
+    with pytest.raises(MissingPVs) as caught:
+        epics_mapping_station("sim:mapping:", tmp_path, names=names, timeout=1.0)
+    said = str(caught.value)
+    assert "sim:mapping:no_such_counter" in said
+    assert "sim:mapping:stage:z.RBV" in said
+    assert "sim:mapping:stage:x" not in said
+    assert "\n" not in said
+
+
+def test_a_camera_of_another_size_is_refused(ioc, tmp_path):
+    geometry = DetectorGeometry(shape=(10, 20))
+    with pytest.raises(BadInput, match="195 x 487 pixels, the geometry is of 10 x 20"):
+        epics_mapping_station("sim:mapping:", tmp_path, geometry)
+
+
+def test_an_ioc_refuses_a_used_port(monkeypatch, capsys):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        monkeypatch.setattr(sys, "argv", ["operando", "ioc", "--port", port])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    assert stop.value.code == 2
+    assert f"port {port} of 127.0.0.1 is in use" in capsys.readouterr().err
