@@ -1,6 +1,7 @@
-"""Every tutorial runs as it is printed: its blocks in order, in an empty folder.
+"""The README and every tutorial run as printed: blocks in order, typed into a fresh session.
 
-So do the how-tos that are all code.
+So do the how-tos that are all code. The session is what `operando ipython` gives, in an empty
+folder; shell commands are run beside it.
 """
 
 import contextlib
@@ -12,6 +13,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from operando.interactive.beamtime import Beamtime
+from operando.interactive.shell import install
+from operando.stations import read_station_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tutorials"
 HOW_TO = FOLDER.parent / "how-to"
@@ -25,12 +31,12 @@ def blocks(text):
         yield found[1], found[2], text.count("\n", 0, found.start(2))
 
 
-def run_python(code, line, page, namespace):
-    # Blank lines before it, so that a traceback names the line of the page.
-    compiled = compile("\n" * line + code, str(page), "exec")
+def run_python(code, shell, where):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compiled, namespace)
+        result = shell.run_cell(code)
+    problem = result.error_before_exec or result.error_in_exec
+    assert problem is None, f"{where}: {problem!r}"
     return printed.getvalue()
 
 
@@ -47,19 +53,28 @@ def run_bash(code):
     return done.stdout
 
 
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    """Give an IPython with a session as new as that of ``operando ipython``."""
+    monkeypatch.chdir(tmp_path)
+    shell, beamtime = InteractiveShell(), Beamtime(read_station_file("sim"))
+    install(shell, beamtime)
+    yield shell
+    beamtime.close()
+
+
 def test_there_is_a_tutorial():
     assert PAGES
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_tutorial_runs_as_printed(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    namespace, printed = {"__name__": "__main__"}, ""
+def test_a_page_runs_as_printed(page, session):
+    printed = ""
     for language, code, line in blocks(page.read_text(encoding="utf-8")):
         where = f"{page.name}, line {line}"
         if language == "python":
-            printed = run_python(code, line, page, namespace)
+            printed = run_python(code, session, where)
         elif language == "bash":
             printed = run_bash(code)
         elif language == "text":  # what the block before it prints

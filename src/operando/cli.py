@@ -13,6 +13,7 @@ from operando.commands.classify import classify
 from operando.commands.export import export
 from operando.commands.ingest import ingest
 from operando.commands.ioc import ioc
+from operando.commands.ipython import ipython
 from operando.commands.kinetics import kinetics
 from operando.commands.lcf import lcf
 from operando.commands.regress import regress
@@ -36,6 +37,7 @@ app.command()(classify)
 app.command(context_settings=NEGATIVE_NUMBERS)(export)
 app.command()(ingest)
 app.command()(ioc)
+app.command()(ipython)
 app.command(context_settings=NEGATIVE_NUMBERS)(kinetics)
 app.command()(lcf)
 app.command()(regress)

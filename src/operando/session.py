@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,6 +22,18 @@ from operando.simulations.beamline import MapBeamline
 from operando.simulations.clock import Clock
 from operando.simulations.specimen import CorrodedSteel
 from operando.store import Store, open_store
+
+#: What ``from operando.session import *`` brings into an IPython profile.
+__all__ = ["RE", "agents", "bp", "bps", "catalog", "plans", "sd", "station"]
+
+RE: Any
+agents: Any
+bp: Any
+bps: Any
+catalog: Any
+plans: Any
+sd: Any
+station: Any
 
 Callback = Callable[[str, Mapping[str, Any]], None]
 logger = logging.getLogger(__name__)
@@ -236,6 +249,15 @@ def save_checkpoint(agent: Any) -> None:
         agent.checkpoint()
     except Exception as error:  # an agent's trouble must not hide why the run ended
         logger.warning("no checkpoint of the agent: %s", error)
+
+
+def __getattr__(name: str) -> Any:
+    """Begin the session of this process when one of its names is wanted; see `__all__`."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # By name, for what a person types into stands above the sessions of the commands.
+    interactive = importlib.import_module("operando.interactive.shell")
+    return interactive.names()[name]
 
 
 def default_store(out: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ophyd import Device
@@ -30,18 +31,24 @@ class Shutter(Device):  # type: ignore[misc]
         What ophyd's devices take.
     clock : Clock
         The station's clock.
+
+    Attributes
+    ----------
+    upstream : callable or None
+        Whether there is beam before the shutter; None if there always is.
     """
 
     def __init__(self, *args: Any, clock: Clock, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clock = clock
+        self.upstream: Callable[[], bool] | None = None
         self._open = False
         self._reopen = False
 
     @property
     def is_open(self) -> bool:
         """Whether the beam is on the sample."""
-        return self._open
+        return self._open and (self.upstream is None or self.upstream())
 
     def check_value(self, value: str) -> None:
         """Refuse anything but "open" and "closed".

@@ -1,0 +1,1 @@
+"""What a person at the beamline types into: IPython with RE, station, plans, agents, catalog."""

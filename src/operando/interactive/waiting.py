@@ -1,0 +1,39 @@
+"""Plans wait while the ring has no beam or the front end is closed, and go on by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bluesky.suspenders import SuspendBoolLow, SuspendFloor
+
+from operando.stations.parts import RingPart
+
+
+def wait_for_beam(engine: Any, ring: Any, part: RingPart) -> None:
+    """Install the suspenders.
+
+    Parameters
+    ----------
+    engine : RunEngine
+    ring : object
+        Has ``current`` (mA) and perhaps ``front_end`` (not 0: open).
+    part : RingPart
+        When to wait, and how long to wait on.
+    """
+    engine.install_suspender(
+        SuspendFloor(
+            ring.current,
+            part.below_ma,
+            resume_thresh=part.above_ma,
+            sleep=part.settle_s,
+            tripped_message=f"the plan goes on by itself above {part.above_ma:g} mA",
+        )
+    )
+    if hasattr(ring, "front_end"):
+        engine.install_suspender(
+            SuspendBoolLow(
+                ring.front_end,
+                sleep=part.settle_s,
+                tripped_message="the plan goes on by itself when the front end is open",
+            )
+        )
