@@ -30,7 +30,6 @@ KEYS = [
     "below_ma",
     "above_ma",
     "current",
-    "soft_ioc",
 ]
 SCALARS = st.one_of(
     st.booleans().map(lambda flag: str(flag).lower()),
@@ -71,8 +70,8 @@ PARTS = ("mapping", "battery", "kinetics", "ring")
 MISTAKES = {
     "seed = -3": ("line 1", "seed is -3", "0 to"),
     'speed = "fast"': ("line 1", "speed is 'fast'", '"max"'),
-    "\n[mapping]\nkind = 'real'": ("line 3", "mapping.kind is 'real'", '"simulated" or "epics"'),
-    "[mapping]\n": ("line 1", "mapping.kind is missing", '"simulated" or "epics"'),
+    "\n[mapping]\nkind = 'real'": ("line 3", "mapping.kind is 'real'", '"soft-ioc" or "epics"'),
+    "[mapping]\n": ("line 1", "mapping.kind is missing", '"simulated" or'),
     "[mapping]\nkind = 'epics'": ("line 1", "mapping.prefix is missing", "PV"),
     "[mapping]\nkind = 'epics'\nprefix = 'BL 16'": ("line 3", "mapping.prefix is 'BL 16'", "PV"),
     "[mapping]\nkind='simulated'\nx_um = [5, -5]": ("line 3", "mapping.x_um is [5, -5]", "lowest"),

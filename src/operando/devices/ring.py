@@ -6,8 +6,8 @@ from typing import Any
 
 from ophyd import Component, Device, EpicsSignalRO
 
+from operando.devices.epics_signals import connect, require_client
 from operando.devices.soft import SoftSignal
-from operando.errors import DeviceError
 
 #: Current that is kept by top-up, mA.
 NOMINAL_MA = 99.5
@@ -68,15 +68,12 @@ def epics_ring(current: str, front_end: str = "", *, timeout: float = 5.0) -> An
 
     Raises
     ------
-    DeviceError
-        If a PV does not answer.
+    MissingPVs
+        Names the PVs that do not answer.
     """
+    require_client()
     names = {"current": current, **({"front_end": front_end} if front_end else {})}
     parts = {name: Component(EpicsSignalRO, pv, kind="hinted") for name, pv in names.items()}
     ring = type("EpicsRing", (Device,), parts)("", name="ring")
-    for name, pv in names.items():
-        try:
-            getattr(ring, name).wait_for_connection(timeout=timeout)
-        except TimeoutError:
-            raise DeviceError(f"PV {pv} does not answer within {timeout:g} s") from None
+    connect(ring, timeout=timeout)
     return ring

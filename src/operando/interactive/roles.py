@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from operando.devices.ring import Ring
     from operando.devices.station import Station
     from operando.devices.xafs_station import BatteryStation, SimulatedBattery
+    from operando.stations.parts import MappingPart
 
 
 class StationRoles:
@@ -49,6 +51,7 @@ class StationRoles:
         self._on_open, self._on_ring = on_open, on_ring
         self._open: dict[str, Any] = {}
         self._cell: SimulatedBattery | None = None
+        self._behind = ExitStack()
         self._lock = threading.RLock()
 
     @property
@@ -107,6 +110,7 @@ class StationRoles:
         """Let go of what has a process or a thread of its own."""
         with self._lock:
             self._unmount()
+            self._behind.close()
 
     def _role(self, job: str, make: Callable[[], Any]) -> Any:
         with self._lock:
@@ -116,27 +120,43 @@ class StationRoles:
                         f"station {self._file.name} has no {job}: there is no [{job}] in "
                         f"{self._file.path}"
                     )
-                if job in JOBS and getattr(self._file, job).kind != "simulated":
-                    raise BadInput(f"{job} over EPICS is not in this version of operando")
+                if job in JOBS and self._file.ring is not None:
+                    self._role("ring", self._open_ring)  # plans wait for its beam from now on
                 self._open[job] = make()
             return self._open[job]
 
     def _open_mapping(self) -> Any:
+        from operando.devices.epics_station import epics_mapping_station
+        from operando.ioc.epics_sim import epics_sim_mapping
+        from operando.ioc.settings import IocSettings
+
+        file, part = self._file, self._file.mapping
+        assert part is not None
+        if part.kind == "simulated":
+            station = self._simulated_mapping(part)
+        elif part.kind == "epics":
+            station = epics_mapping_station(part.prefix, self._frames_dir())
+        else:
+            shape = part.rows, part.columns
+            told = IocSettings(seed=file.seed, speed=file.speed, shape=shape, step_um=part.step_um)
+            station = self._behind.enter_context(epics_sim_mapping(told, self._frames_dir()))
+        self._on_open([station.stage])
+        return station
+
+    def _simulated_mapping(self, part: MappingPart) -> Station:
         from operando.devices.station import simulated_mapping_station
         from operando.physics.geometry import DetectorGeometry
         from operando.simulations.beamline import MapBeamline
         from operando.simulations.clock import Clock
         from operando.simulations.specimen import CorrodedSteel
 
-        file, part = self._file, self._file.mapping
-        assert part is not None
+        file = self._file
         specimen = CorrodedSteel(file.seed, (part.rows, part.columns), part.step_um)
         geometry = DetectorGeometry()
         source = MapBeamline(specimen, geometry, file.seed)
         station = simulated_mapping_station(source, Clock(file.speed), self._frames_dir(), geometry)
         station.stage.x.limits, station.stage.y.limits = part.x_um, part.y_um
         self._behind_the_ring(station.shutter)
-        self._on_open([station.stage])
         return station
 
     def _open_battery(self) -> Any:

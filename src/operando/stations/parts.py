@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Where devices come from.
-KINDS = ("simulated", "epics")
+#: Where devices come from: this process, a soft IOC beside it, process variables (PVs).
+KINDS = ("simulated", "soft-ioc", "epics")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class MappingPart:
     prefix : str
         Of its PVs; empty when it is simulated.
     x_um, y_um : tuple of float
-        Travel that the stage may use, µm.
+        Travel that the simulated stage may use, µm; over EPICS the motor records say.
     rows, columns : int
         Points of the simulated section.
     step_um : float
@@ -41,8 +41,8 @@ class BatteryPart:
 
     Parameters
     ----------
-    kind, prefix
-        As for `MappingPart`.
+    kind : str
+        ``"simulated"``.
     voltage_v : tuple of float
         The potentiostat stops outside, V.
     current_a, temperature_c : float
@@ -52,7 +52,6 @@ class BatteryPart:
     """
 
     kind: str = "simulated"
-    prefix: str = ""
     voltage_v: tuple[float, float] = (2.5, 5.1)
     current_a: float = 0.010
     temperature_c: float = 60.0
@@ -65,14 +64,13 @@ class KineticsPart:
 
     Parameters
     ----------
-    kind, prefix
-        As for `MappingPart`.
+    kind : str
+        ``"simulated"``.
     flux : float
         Of the simulated beam, relative to that of the published record.
     """
 
     kind: str = "simulated"
-    prefix: str = ""
     flux: float = 1.0
 
 
@@ -83,7 +81,7 @@ class RingPart:
     Parameters
     ----------
     kind : str
-        One of `KINDS`.
+        ``"simulated"`` or ``"epics"``.
     current, front_end : str
         PVs of the ring current (mA) and of the front-end shutter (not 0: open).
     below_ma, above_ma : float

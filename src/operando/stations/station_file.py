@@ -157,24 +157,19 @@ def _prefix(table: TableReader, key: str, default: str | None = None) -> str:
     return value
 
 
-def _source(table: TableReader) -> tuple[str, str]:
-    """Take where the devices come from, and the prefix of their PVs."""
-    kind = table.text("kind", choices=KINDS)
-    return kind, _prefix(table, "prefix") if kind == "epics" else ""
-
-
 def _mapping(table: TableReader | None) -> MappingPart | None:
     if table is None:
         return None
-    kind, prefix = _source(table)
-    usual = MappingPart()
-    section = table.table("section") if kind == "simulated" else None
-    part = MappingPart(
-        kind,
-        prefix,
-        x_um=table.pair("x_um", usual.x_um, -1e6, 1e6),
-        y_um=table.pair("y_um", usual.y_um, -1e6, 1e6),
-    )
+    usual = part = MappingPart(kind=table.text("kind", choices=KINDS))
+    if part.kind == "epics":
+        part = replace(usual, prefix=_prefix(table, "prefix"))
+    elif part.kind == "simulated":
+        part = replace(
+            usual,
+            x_um=table.pair("x_um", usual.x_um, -1e6, 1e6),
+            y_um=table.pair("y_um", usual.y_um, -1e6, 1e6),
+        )
+    section = table.table("section") if part.kind != "epics" else None
     table.no_more()
     if section is None:
         return part
@@ -191,11 +186,9 @@ def _mapping(table: TableReader | None) -> MappingPart | None:
 def _battery(table: TableReader | None) -> BatteryPart | None:
     if table is None:
         return None
-    kind, prefix = _source(table)
     usual = BatteryPart()
     part = BatteryPart(
-        kind,
-        prefix,
+        kind=table.text("kind", choices=KINDS[:1]),
         voltage_v=table.pair("voltage_v", usual.voltage_v, 0.0, 6.0),
         current_a=table.number("current_a", usual.current_a, 1e-6, 10.0),
         temperature_c=table.number("temperature_c", usual.temperature_c, 0.0, 150.0),
@@ -208,16 +201,17 @@ def _battery(table: TableReader | None) -> BatteryPart | None:
 def _kinetics(table: TableReader | None) -> KineticsPart | None:
     if table is None:
         return None
-    kind, prefix = _source(table)
-    flux = table.number("flux", 1.0, 1e-3, 1e3) if kind == "simulated" else 1.0
+    part = KineticsPart(
+        kind=table.text("kind", choices=KINDS[:1]), flux=table.number("flux", 1.0, 1e-3, 1e3)
+    )
     table.no_more()
-    return KineticsPart(kind, prefix, flux)
+    return part
 
 
 def _ring(table: TableReader | None) -> RingPart | None:
     if table is None:
         return None
-    kind, usual = table.text("kind", choices=KINDS), RingPart()
+    kind, usual = table.text("kind", choices=("simulated", "epics")), RingPart()
     real = kind == "epics"
     below = table.number("below_ma", usual.below_ma, 0.0, 1000.0)
     part = RingPart(
