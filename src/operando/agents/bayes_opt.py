@@ -144,11 +144,7 @@ class BayesOptAgent(ReadsDocuments):
     def points(self) -> Points:
         """Give what has been measured so far."""
         with self._lock:
-            rows = list(self._points)
-        d = len(self.config.knobs)
-        settings = np.array([row[0] for row in rows], dtype=np.float64).reshape(-1, d)
-        values, sd, times = (np.array([row[i] for row in rows], dtype=float) for i in (1, 2, 3))
-        return Points(settings, values, sd, times)
+            return Points.of(self._points, len(self.config.knobs))
 
     def suggest(self, num_points: int | None = None) -> Sequence[Suggestion]:
         """Say where to measure next.

@@ -223,7 +223,7 @@ class Model:
             centre + spread * self._rng.standard_normal((len(spread), self._d))
             for centre in centres
         ]
-        return np.clip(np.vstack([centres, *clouds]), 0.0, 1.0)
+        return np.asarray(np.clip(np.vstack([centres, *clouds]), 0.0, 1.0))
 
 
 def _nearest_good(

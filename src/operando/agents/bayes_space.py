@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,15 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[tuple[tuple[float, ...], float, float, float]], knobs: int
+    ) -> Points:
+        """Make them of rows: setting, value, standard deviation and time."""
+        settings = np.array([row[0] for row in rows], dtype=np.float64).reshape(-1, knobs)
+        values, sd, times = (np.array([row[i] for row in rows], dtype=float) for i in (1, 2, 3))
+        return cls(settings, values, sd, times)
 
     def joined(self, later: Points) -> Points:
         """Give these and later ones."""

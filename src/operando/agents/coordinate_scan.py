@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,9 @@ class CoordinateScanAgent(FocusesByScans):
                 return step
         return Step(self.setting(), {}, "no round makes it smaller", stop=True)
 
-    def _mirror(self, direction: str, done: list[tuple[dict[str, float], float]]) -> Step | None:
+    def _mirror(
+        self, direction: str, done: Sequence[tuple[Mapping[str, float], float]]
+    ) -> Step | None:
         """Give the next scan for a mirror; None when it is done with."""
         pitch, bend = self.config.knobs(direction)
         ranges = {pitch: self.config.pitch_mrad, bend: self.config.bend_um}

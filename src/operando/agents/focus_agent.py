@@ -86,7 +86,8 @@ class FocusAgent(FocusesByScans):
         return "confirm" if own and close else "search"
 
     def _move(self, directions: list[str]) -> Step:
-        setting, windows = {}, {}
+        setting: dict[str, float] = {}
+        windows: dict[str, Window] = {}
         facts: dict[str, float | str] = {}
         for direction in directions:
             proposal = self._propose(direction)
@@ -121,7 +122,7 @@ class FocusAgent(FocusesByScans):
         return Step({}, windows, f"looks small enough: {' and '.join(directions)} once more")
 
     def _give_up(self) -> Step:
-        setting = {}
+        setting: dict[str, float] = {}
         for direction in DIRECTIONS:
             config, points = self.config.search(direction), self.points(direction)
             best = points.settings[int(np.argmin(points.values))]

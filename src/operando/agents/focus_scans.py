@@ -118,19 +118,20 @@ class FocusesByScans(ReadsDocuments):
         Returns
         -------
         sequence of mapping
-            One, with ``action`` ("measure" or "stop"), ``why``, the knobs that are to move by
-            their keys, ``v_centre``, ``v_half`` (um), ``v_num`` and the same of h, what is known
-            (``size_v``, ``size_v_sd``, ... um, of this setting), and ``_id``.
+            One, with ``action`` ("measure" or "stop"), ``why``, the knobs that are to move
+            (``pitch_v``, ...), ``v_centre``, ``v_half`` (um), ``v_num`` and the same of h, what
+            is known (``size_v``, ``size_v_sd``, ... um, of this setting), and ``_id``.
         """
         self.profiles()
         with self._lock:
             step = self.step()
             self._asked += 1
+            prefix = f"{self.config.mirrors}_"
             answer: dict[str, Any] = {
                 "_id": str(self._asked),
                 "action": "stop" if step.stop else "measure",
                 "why": step.why,
-                **step.setting,
+                **{key.removeprefix(prefix): value for key, value in step.setting.items()},
                 **self._sizes(),
                 **(step.facts or {}),
                 "model_version": self.spec()["model_version"],

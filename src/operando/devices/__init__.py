@@ -2,6 +2,7 @@
 
 from operando.devices.fly import SerpentineFlyer
 from operando.devices.fly_line import FlyLine
+from operando.devices.focusing_station import FocusingStation, simulated_focusing_station
 from operando.devices.frame_train import FrameTrain
 from operando.devices.gas_cell import GasCell
 from operando.devices.ion_chamber import IonChamber
@@ -16,6 +17,7 @@ from operando.devices.xafs_station import BatteryStation, simulated_battery_stat
 __all__ = [
     "BatteryStation",
     "FlyLine",
+    "FocusingStation",
     "FrameTrain",
     "GasCell",
     "IonChamber",
@@ -27,6 +29,7 @@ __all__ = [
     "Shutter",
     "Station",
     "simulated_battery_station",
+    "simulated_focusing_station",
     "simulated_loading_station",
     "simulated_mapping_station",
 ]

@@ -12,6 +12,7 @@ from ophyd.status import DeviceStatus
 
 from operando.devices.soft import SoftSignal, check_range
 from operando.devices.timed import Timed
+from operando.devices.together import Together
 from operando.devices.travel import Travel
 from operando.errors import DeviceError
 
@@ -35,6 +36,8 @@ class Axis(Device):  # type: ignore[misc]
         What ophyd's devices take.
     limits : tuple of float
         Lowest and highest position, um.
+    start : float
+        Where it is when it is made.
     """
 
     velocity = Component(SoftSignal, value=1000.0, units="um/s", limits=(1e-3, 1e5), kind="config")
@@ -43,13 +46,14 @@ class Axis(Device):  # type: ignore[misc]
     )
     settle = Component(SoftSignal, value=0.01, units="s", limits=(0.0, 60.0), kind="config")
 
-    def __init__(self, *args: Any, limits: tuple[float, float], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, limits: tuple[float, float], start: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.limits = limits
         self.egu = "um"
         self._lock = threading.RLock()
-        self._position = 0.0
-        self._setpoint = 0.0
+        self._position = self._setpoint = start
         self._travel: Travel | None = None
         self._began = 0.0
         self._timed: Timed | None = None
@@ -184,12 +188,17 @@ class Axis(Device):  # type: ignore[misc]
             self._position, self.last_duration = travel.position(elapsed), elapsed
             timed, self._timed = self._timed, None
             self._travel = self._status = None
+            self._arrived(self._position)
         if timed is not None:
             timed.cancel()
         if success:
             status.set_finished()
         else:
-            status.set_exception(DeviceError(f"{self.name} was stopped at {self._position:g} um"))
+            where = f"{self._position:g} {self.egu}"
+            status.set_exception(DeviceError(f"{self.name} was stopped at {where}"))
+
+    def _arrived(self, position: float) -> None:
+        """Take note that it has come to a position, before whoever waits hears of it."""
 
     def locate(self) -> dict[str, float]:
         """Where the axis was asked to be, and where it is, um."""
@@ -248,8 +257,7 @@ class KBStage(Device):  # type: ignore[misc]
     def __init__(self, *args: Any, clock: Clock, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.clock = clock
-        self._moved: set[Axis] = set()
-        self._moves_began = self._moves_ended = -math.inf
+        self._together = Together(clock)
 
     @property
     def beam_size(self) -> tuple[float, float]:
@@ -269,10 +277,7 @@ class KBStage(Device):  # type: ignore[misc]
         return float(self.pitch_v.get() * self.pitch_h.get() / NOMINAL_PITCH_MRAD**2)
 
     def pass_time(self, axis: Axis, seconds: float) -> None:
-        """Let the time of one axis's move pass at unlimited speed.
-
-        The axes move at the same time. When nothing has happened since the other axis was set,
-        they were set together, and only what this one takes longer is added.
+        """Let the time of one axis's move pass at unlimited speed; see `Together`.
 
         Parameters
         ----------
@@ -281,12 +286,7 @@ class KBStage(Device):  # type: ignore[misc]
         seconds : float
             How long it takes.
         """
-        now = self.clock.now()
-        if axis in self._moved or now != self._moves_ended:
-            self._moved, self._moves_began = set(), now
-        self.clock.sleep_until(self._moves_began + seconds)
-        self._moved.add(axis)
-        self._moves_ended = self.clock.now()
+        self._together.pass_time(axis, seconds)
 
     def stop(self, *, success: bool = False) -> None:
         """Stop both axes where they are.

@@ -3,10 +3,12 @@
 from operando.plans.adaptive import map_adaptive
 from operando.plans.battery import soc_stepped
 from operando.plans.decisions import Decision, DecisionRecorder
+from operando.plans.focus import focus_by_coordinates, focus_kb, knife_edge
 from operando.plans.grid import MapGrid
 from operando.plans.kinetics import measure_ends, watch_kinetics
 from operando.plans.kinetics_settings import WatchSettings
 from operando.plans.mapping import map_fly, map_raster
+from operando.plans.optimise import optimise
 from operando.plans.progress import Progress, lineage
 from operando.plans.rest import rest_until_known
 from operando.plans.soc_adaptive import soc_adaptive
@@ -25,6 +27,9 @@ __all__ = [
     "WatchSettings",
     "completed_steps",
     "fly_lines",
+    "focus_by_coordinates",
+    "focus_kb",
+    "knife_edge",
     "lineage",
     "map_adaptive",
     "map_fly",
@@ -32,6 +37,7 @@ __all__ = [
     "map_two_pass",
     "measure_ends",
     "measure_point",
+    "optimise",
     "rest_until_known",
     "soc_adaptive",
     "soc_stepped",
