@@ -267,4 +267,12 @@ class _Asking:
         except Exception as error:
             logger.warning("nothing moves: %s", error)
             reason = f"fallback: {type(error).__name__}: {error}"[:200]
-            return FocusDecision(self._index, "measure", reason, *(stands[name] for name in KNOBS))
+            return FocusDecision(
+                self._index,
+                "measure",
+                reason,
+                pitch_v=stands["pitch_v"],
+                bend_v=stands["bend_v"],
+                pitch_h=stands["pitch_h"],
+                bend_h=stands["bend_h"],
+            )
