@@ -1,8 +1,10 @@
 """Calibrate the answers to maps on simulated sections, and write what the package ships.
 
-Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/map_calibration.py [--write] [--spatial]``.
-Sections with seeds from 1001 on: no demonstration and no benchmark measures them. Maps at several
-mean dwells, before and after revisits, and sparse ones. Truth is what it learns from.
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/map_calibration.py [KIND] [--write]``, with KIND
+``network``, ``gaps`` or ``spatial`` for what weighs the neighbours. Sections with seeds from 1001
+on: no demonstration and no benchmark measures them. Maps at several mean dwells, before and after
+revisits, and sparse ones, of random points and of points chosen by the agent. Truth is what it
+learns from.
 """
 
 from __future__ import annotations
@@ -18,16 +20,21 @@ from offline_map import OfflineMap
 from sklearn.linear_model import LogisticRegression
 
 from operando.agents.map_answer import MapAnswer
+from operando.agents.map_gaps import MapGaps
 from operando.agents.map_network import weigh
+from operando.agents.patterns import FloatArray
 from operando.agents.phase_classifier import decode
 from operando.agents.spatial import SpatialPrior
 from operando.physics.phases import LABELS
 
-SEEDS = range(1001, 1004)
+FIRST_SEED = 1001
+SECTIONS = {"network": 3, "gaps": 8, "spatial": 3}
 SHAPE = (64, 48)
 DWELLS = (0.025, 0.05)  # of the maps in two passes, s
 STEP = (2.0, 2.0)
-SPARSE = (0.05, 0.15)  # shares of the raster at 0.2 s
+SPARSE = (0.05, 0.15)  # shares of the raster
+SPARSE_DWELLS, FIRST, BATCH = (0.05, 0.2), 48, 40
+FILES = {"network": "network", "gaps": "gaps", "spatial": "map"}
 MODELS = Path(__file__).parent.parent / "src/operando/agents/models"
 
 Rows = list[tuple[NDArray[np.float32], NDArray[np.bool_]]]
@@ -49,18 +56,35 @@ def two_pass(section: OfflineMap, dwell: float) -> list[MapAnswer]:
     return [*answers, agent.answer()]
 
 
-def sparse(section: OfflineMap) -> list[MapAnswer]:
+def chosen(section: OfflineMap, dwell: float) -> list[MapAnswer]:
+    """Answers from a few random points and those that the agent wanted after them."""
+    beam = section.beamline(3)
+    points = np.random.default_rng(section.seed).permutation(section.grid.size)[:FIRST]
+    patterns = section.measure(beam, points, dwell)
+    agent = section.agent(patterns.two_theta, patterns.wavelength)
+    memory, answers, done = agent.memory(), [], 0
+    for limit in (round(share * section.grid.size) for share in SPARSE):
+        while done < limit:
+            memory.add(points, patterns.intensity, patterns.sigma, dwell)
+            done += points.size
+            points = np.array([s["point"] for s in agent.suggest(BATCH)])
+            patterns = section.measure(beam, points, dwell)
+        answers.append(agent.answer())
+    return answers
+
+
+def sparse(section: OfflineMap, dwell: float) -> list[MapAnswer]:
     """Answers from random points of the raster."""
     beam = section.beamline(2)
     rng = np.random.default_rng(section.seed)
     points = rng.permutation(section.grid.size)[: round(SPARSE[-1] * section.grid.size)]
-    patterns = section.measure(beam, points, 0.2)
+    patterns = section.measure(beam, points, dwell)
     agent = section.agent(patterns.two_theta, patterns.wavelength)
     memory, answers, done = agent.memory(), [], 0
     for share in SPARSE:
         now = slice(done, round(share * section.grid.size))
         part = patterns[now]
-        memory.add(points[now], part.intensity, part.sigma, 0.2)
+        memory.add(points[now], part.intensity, part.sigma, dwell)
         answers.append(agent.answer())
         done = now.stop
     return answers
@@ -92,23 +116,34 @@ def fitted(rows: Rows) -> tuple[dict[str, list[float]], float]:
     return lines, exponent(right.prod(axis=1), float(matches))
 
 
+def answers_of(section: OfflineMap, kind: str) -> list[MapAnswer]:
+    """Measure maps of the kind that a calibration is for; the spatial prior serves any."""
+    if kind == "gaps":
+        ways = (sparse, chosen)
+        return [a for dwell in SPARSE_DWELLS for way in ways for a in way(section, dwell)]
+    complete = [a for dwell in DWELLS for a in two_pass(section, dwell)]
+    return complete + sparse(section, SPARSE_DWELLS[-1])
+
+
+def weighed(kind: str, answer: MapAnswer) -> FloatArray:
+    """Log odds before they are made honest."""
+    ways = {"network": weigh, "gaps": MapGaps().weigh, "spatial": SpatialPrior().apply}
+    return ways[kind](answer.logit_alone, answer.measured, STEP)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("kind", nargs="?", choices=tuple(FILES), default="network")
     options.add_argument("--write", action="store_true", help="replace the shipped file")
-    options.add_argument(
-        "--spatial", action="store_true", help="for the prior learnt from the map, not the network"
-    )
-    chosen = options.parse_args()
-    add = SpatialPrior().apply if chosen.spatial else weigh
+    asked = options.parse_args()
     rows: dict[str, Rows] = {"measured": [], "unmeasured": []}
     begin = time.perf_counter()
-    for seed in SEEDS:
+    seeds = range(FIRST_SEED, FIRST_SEED + SECTIONS[asked.kind])
+    for seed in seeds:
         section = OfflineMap(seed, SHAPE)
-        answers = [a for dwell in DWELLS for a in two_pass(section, dwell)] + sparse(section)
-        for answer in answers:
+        for answer in answers_of(section, asked.kind):
             seen = answer.measured.ravel()
-            logit = add(answer.logit_alone, answer.measured, STEP)
-            logit = logit.reshape(-1, len(LABELS))
+            logit = weighed(asked.kind, answer).reshape(-1, len(LABELS))
             for kind, which in (("measured", seen), ("unmeasured", ~seen)):
                 if which.any():
                     rows[kind].append((logit[which], section.truth[which]))
@@ -116,15 +151,14 @@ def main() -> None:
     made = {kind: fitted(some) for kind, some in rows.items()}
     values = {
         "about": "a, b of logit p' = a logit p + b; see map_calibration.py",
-        "seeds": [SEEDS.start, SEEDS.stop - 1],
+        "seeds": [seeds[0], seeds[-1]],
         **{kind: lines for kind, (lines, _) in made.items()},
         "joint": [made[kind][1] for kind in ("measured", "unmeasured")],
     }
     text = json.dumps(values, indent=1)
     print(text)
-    if chosen.write:
-        name = "map_calibration" if chosen.spatial else "network_calibration"
-        (MODELS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    if asked.write:
+        (MODELS / f"{FILES[asked.kind]}_calibration.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

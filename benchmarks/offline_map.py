@@ -24,6 +24,11 @@ from operando.simulations.specimen import CorrodedSteel
 _FRAMES = 160  # at a time: 60 MB
 
 
+def sections(usual: tuple[int, ...], number: int, first: int | None) -> tuple[int, ...]:
+    """Give the usual seeds and more from 200 on, or as many from another first one."""
+    return tuple(range(first, first + number)) if first else (*usual, *range(200, 1000))[:number]
+
+
 class OfflineMap:
     """One simulated section, its beamline and the way from frames to patterns.
 

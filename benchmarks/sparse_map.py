@@ -1,8 +1,8 @@
 """Sparse maps: how right five labels are everywhere when a seventh of the raster is measured.
 
-Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/sparse_map.py [--seeds N]``. Points chosen by the
-agent, at random, and at the largest distance from all others (the far end of maximum variance),
-0.2 s each, from one even start; labels everywhere come from the same agent in all three.
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/sparse_map.py [--seeds N] [--first SEED]``. Points
+chosen by the agent, at random, and at the largest distance from all others (the far end of maximum
+variance), 0.2 s each, from one even start; labels everywhere come from the same agent in all three.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
-from offline_map import OfflineMap
+from offline_map import OfflineMap, sections
 
 from operando.agents.mapping_config import MappingConfig
 from operando.agents.patterns import PowderPatterns
@@ -91,8 +91,10 @@ def accuracies(
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seeds", type=int, default=5)
-    seeds = (7, 11, 23, 31, 47, *range(100, 1000))[: options.parse_args().seeds]
+    options.add_argument("--seeds", type=int, default=5, help="number of sections")
+    options.add_argument("--first", type=int, help="seed of the first; 7, 11, ... if not given")
+    chosen = options.parse_args()
+    seeds = sections((7, 11, 23, 31, 47), chosen.seeds, chosen.first)
     begin = time.perf_counter()
     found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
     print(f"label accuracy of {', '.join(MAIN)}; {DWELL:g} s a point")

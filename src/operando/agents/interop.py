@@ -105,7 +105,7 @@ class GuestOptimiser:
             "class": f"{kind.__module__}.{kind.__qualname__}",
             "config": {"optimizer": optimizer, "labels": self.labels.spec()},
             "seed": None,
-            "model_version": self.labels.classifier.version,
+            "model_version": self.labels.version,
         }
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
@@ -145,7 +145,7 @@ class GuestOptimiser:
                     "stage_x": float(px),
                     "stage_y": float(py),
                     "probability": [float(p) for p in probability[point]],
-                    "model_version": self.labels.classifier.version,
+                    "model_version": self.labels.version,
                 }
             )
         return made

@@ -102,7 +102,8 @@ def shipped_calibration(name: str = "map_calibration") -> MapCalibration:
     ----------
     name : str
         ``"map_calibration"`` for neighbours weighed by the prior of `spatial`,
-        ``"network_calibration"`` for those weighed by `map_network`.
+        ``"network_calibration"`` for those weighed by `map_network`, ``"gaps_calibration"`` for
+        those of a sparse map, weighed by `map_gaps`.
     """
     file = resources.files("operando.agents") / "models" / f"{name}.json"
     return MapCalibration.from_mapping(json.loads(file.read_text(encoding="utf-8")))

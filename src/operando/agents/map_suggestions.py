@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operando.agents.map_answer import MapAnswer
+from operando.agents.map_gain import most_gain
+from operando.agents.map_network import FULLEST
 from operando.agents.map_state import MapGrid
+from operando.agents.phase_classifier import expit
 from operando.errors import AgentError
 from operando.physics.phases import LABELS
-
-#: Distance over which an unmeasured point is expected to learn from one chosen with it, µm.
-_SPEAKS_UM = 3.0
 
 
 class Suggestions:
@@ -49,7 +48,7 @@ class Suggestions:
     ) -> list[dict[str, Any]]:
         """Take the least certain points that have not been suggested yet.
 
-        Where part of the map is not measured, points of one batch keep their distance there.
+        In a sparse map those come first that tell most of it, none of them measured.
 
         Parameters
         ----------
@@ -68,16 +67,21 @@ class Suggestions:
         """
         acquisition = answer.uncertainty(labels).ravel().astype(np.float64)
         acquisition[list(self.points.union(chosen_before))] = -1.0
-        if answer.measured.all():
+        chosen: list[int] = []
+        if answer.measured.mean() < FULLEST:
+            chance = acquisition.reshape(grid.shape)
+            known = answer.measured | (chance < 0.0)
+            chosen = most_gain(chance, known, grid.step_um, num_points)
+        if len(chosen) < num_points:
+            left = acquisition.copy()
+            left[chosen] = -1.0
             # A stable sort, so that ties fall the same way in a replay.
-            order = np.argsort(-acquisition, kind="stable")[:num_points]
-            chosen = [int(i) for i in order if acquisition[i] >= 0.0]
-        else:
-            chosen = _apart(acquisition, answer.measured, grid.step_um, num_points)
+            order = np.argsort(-left, kind="stable")[: num_points - len(chosen)]
+            chosen += [int(i) for i in order if left[i] >= 0.0]
         self.points.update(chosen)
-        probability = answer.probability.reshape(-1, len(LABELS))
+        probability = expit(answer.logit.reshape(-1, len(LABELS))[chosen])
         made = []
-        for point, (x, y) in zip(chosen, grid.position(chosen), strict=True):
+        for point, (x, y), odds in zip(chosen, grid.position(chosen), probability, strict=True):
             self.next_id += 1
             self._points_by_id[self.next_id] = point
             made.append(
@@ -87,10 +91,16 @@ class Suggestions:
                     "stage_x": float(x),
                     "stage_y": float(y),
                     "acquisition": float(acquisition[point]),
-                    "probability": [float(p) for p in probability[point]],
+                    "probability": odds.tolist(),
                 }
             )
         return made
+
+    def indices(self, outcomes: Sequence[Mapping[str, Any]], grid: MapGrid) -> NDArray[np.int64]:
+        """Find the points of several outcomes, as :meth:`point` does that of one."""
+        if all("stage_x" in outcome and "stage_y" in outcome for outcome in outcomes):
+            return grid.index([o["stage_x"] for o in outcomes], [o["stage_y"] for o in outcomes])
+        return np.array([self.point(outcome, grid) for outcome in outcomes])
 
     def point(self, outcome: Mapping[str, Any], grid: MapGrid) -> int:
         """Find the point that a suggestion or its outcome is about.
@@ -106,34 +116,3 @@ class Suggestions:
             return self._points_by_id[outcome["_id"]]
         except (KeyError, TypeError):
             raise AgentError(f"no point was suggested with _id {outcome.get('_id')!r}") from None
-
-
-def _apart(
-    acquisition: NDArray[np.float64],
-    measured: NDArray[np.bool_],
-    step_um: tuple[float, float],
-    num_points: int,
-) -> list[int]:
-    """Take the largest one by one; each speaks for the unmeasured points around it."""
-    ny, nx = measured.shape
-    left = acquisition.reshape(ny, nx).copy()
-    reach_y, reach_x = (math.ceil(2.0 * _SPEAKS_UM / step) for step in step_um)
-    y, x = np.ogrid[-reach_y : reach_y + 1, -reach_x : reach_x + 1]
-    square = np.square(y * step_um[0]) + np.square(x * step_um[1])
-    damping = 1.0 - 0.9 * np.exp(-0.5 * square / _SPEAKS_UM**2)
-    chosen: list[int] = []
-    while len(chosen) < num_points:
-        point = int(left.argmax())
-        row, column = divmod(point, nx)
-        if left[row, column] < 0.0:
-            break
-        chosen.append(point)
-        rows = slice(max(row - reach_y, 0), row + reach_y + 1)
-        columns = slice(max(column - reach_x, 0), column + reach_x + 1)
-        part = left[rows, columns]
-        first_y, first_x = rows.start - row + reach_y, columns.start - column + reach_x
-        factor = damping[first_y : first_y + part.shape[0], first_x : first_x + part.shape[1]]
-        free = ~measured[rows, columns] & (part > 0.0)
-        part[free] *= factor[free]
-        left[row, column] = -1.0
-    return chosen

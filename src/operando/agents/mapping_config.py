@@ -19,7 +19,8 @@ class MappingConfig:
     ----------
     spatial : SpatialPrior
         How far neighbours count. With the usual one, complete maps of steps up to 4 µm are
-        left to the network of `map_network`, which knows such maps better.
+        left to the network of `map_network`, and sparse ones to `map_gaps`, which know such maps
+        better.
     model : str
         ``"shipped"`` or the path of a model file.
     seed : int

@@ -53,7 +53,7 @@ def neighbourhood_means(
     for length in lengths_um:
         cell = tuple(max(1, int(length / (_COARSEST * step))) for step in step_um)
         if cell == (1, 1):
-            total = _gaussian(planes, length, step_um) - planes
+            total = gaussian_sums(planes, length, step_um) - planes
         else:
             total = np.maximum(_coarse(planes, length, step_um, (cell[0], cell[1])) - planes, 0.0)
         weight = np.maximum(total[-1], 0.0)
@@ -62,8 +62,8 @@ def neighbourhood_means(
     return np.stack(means), np.stack(weights)
 
 
-def _gaussian(planes: FloatArray, length: float, step_um: tuple[float, float]) -> FloatArray:
-    """Sum with Gaussian weights that are 1 at the centre."""
+def gaussian_sums(planes: FloatArray, length: float, step_um: tuple[float, float]) -> FloatArray:
+    """Sum planes (k, ny, nx) with Gaussian weights that are 1 at the centre, `length` in µm."""
     for axis, step in enumerate(step_um, start=1):
         reach = max(1, int(np.ceil(_REACH * length / step)))
         x = step * np.arange(-reach, reach + 1)
@@ -80,7 +80,7 @@ def _coarse(
     rows, columns = -(-ny // cell[0]), -(-nx // cell[1])
     padding = ((0, 0), (0, rows * cell[0] - ny), (0, columns * cell[1] - nx))
     blocks = np.pad(planes, padding).reshape(-1, rows, cell[0], columns, cell[1]).sum((2, 4))
-    summed = _gaussian(blocks, length, (step_um[0] * cell[0], step_um[1] * cell[1]))
+    summed = gaussian_sums(blocks, length, (step_um[0] * cell[0], step_um[1] * cell[1]))
     return _between(_between(summed, ny, cell[0], 1), nx, cell[1], 2)
 
 

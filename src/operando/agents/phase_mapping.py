@@ -19,6 +19,7 @@ from operando.agents.label_lessons import Lessons
 from operando.agents.map_answer import MapAnswer
 from operando.agents.map_checkpoint import AgentState, read_checkpoint, write_checkpoint
 from operando.agents.map_documents import MapDocuments
+from operando.agents.map_gaps import MapGaps
 from operando.agents.map_labels import PointLabels
 from operando.agents.map_neighbours import with_neighbours
 from operando.agents.map_network import network_version
@@ -70,6 +71,7 @@ class PhaseMappingAgent(ReadsDocuments, AsksPeople, NamesOwnPhases):
         self._worker = DocumentWorker(self._read, name)
         self._documents = MapDocuments()
         self._labels = PointLabels(self.classifier)
+        self._gaps = MapGaps()
         # Documents are read on the worker's thread, questions come from others.
         self._lock = threading.RLock()
         self._suggestions = Suggestions()
@@ -135,7 +137,7 @@ class PhaseMappingAgent(ReadsDocuments, AsksPeople, NamesOwnPhases):
             brought = [point for point in points if "intensity" in point]
             if brought:
                 memory.add(
-                    np.array([self._suggestions.point(point, memory.grid) for point in brought]),
+                    self._suggestions.indices(brought, memory.grid),
                     np.stack([np.asarray(p["intensity"], dtype=np.float32) for p in brought]),
                     np.stack([np.asarray(p["sigma"], dtype=np.float32) for p in brought]),
                     np.array([float(point.get("exposure", 0.0)) for point in brought]),
@@ -156,13 +158,17 @@ class PhaseMappingAgent(ReadsDocuments, AsksPeople, NamesOwnPhases):
             labels = self._labels.of(memory)
             alone = labels.logit.reshape(*shape, len(LABELS))
             score = labels.unknown_score.reshape(shape)
-            honest, calibration = with_neighbours(self.config, alone, measured, memory.grid.step_um)
+            honest, calibration = with_neighbours(
+                self.config, alone, measured, memory.grid.step_um, self._gaps
+            )
             honest = self._named(honest, memory)
             taught = self._lessons.apply(honest, measured, self._documents.runs)
             return MapAnswer(alone.copy(), taught, measured, score.copy(), calibration)
 
     def suggest(self, num_points: int | None = None) -> Sequence[Mapping[str, Any]]:
-        """Give the least confident points that have not been suggested yet.
+        """Give the points to look at next: the least confident that were not suggested yet.
+
+        In a sparse map, the unmeasured points whose measurement tells most of the map.
 
         Parameters
         ----------
