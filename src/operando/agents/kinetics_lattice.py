@@ -158,6 +158,8 @@ class Lattice:
     slices : Slices
     spacing : float
         Of each slice's lattice, in the deviations of `slices`.
+    radius : float
+        Of each slice's lattice, in the same.
     v : ndarray of float64, (j q, d)
         Points, in standard normal variables.
     points : ndarray of float64, (j q, 3)
@@ -173,6 +175,7 @@ class Lattice:
     box: Box
     slices: Slices
     spacing: float
+    radius: float
     v: Floats
     points: Floats
     log_prior: Floats
@@ -192,6 +195,7 @@ class Lattice:
             box=box,
             slices=slices,
             spacing=grid.spacing,
+            radius=grid.radius,
             v=v,
             points=box.physical(v),
             log_prior=np.repeat(log_cell, len(z)) - 0.5 * (v**2).sum(axis=1),

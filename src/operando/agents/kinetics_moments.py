@@ -12,6 +12,7 @@ from operando.agents.kinetics_lattice import Grid, Lattice, Slices
 Floats = NDArray[np.float64]
 
 _NARROWEST = 0.85  # distances of points: the trapezium rule is still exact to 1e-5
+_NOTHING = 1e-6  # mass of a slice that need not be there
 _REACH = 3.9  # v of a shape parameter beyond which its prior holds nothing
 
 
@@ -109,7 +110,12 @@ class Moments:
             half = max(half, 0.5 * float(old[-1] - old[0]))
             sd = max(sd, half / 6.0)
         step = grid.step * sd
-        low, high = max(mean - half, -_REACH - step), min(mean + half, _REACH + step)
+        # A skewed posterior ends much sooner on one side: no slices where there is nothing.
+        held = np.flatnonzero(self.mass > _NOTHING)
+        first = old[held[0] - 1] if held[0] > 0 else -np.inf
+        last = old[held[-1] + 1] if held[-1] < len(old) - 1 else np.inf
+        low = float(max(mean - half, -_REACH - step, first))
+        high = float(min(mean + half, _REACH + step, last))
         return np.linspace(low, high, max(5, int(np.ceil((high - low) / step)) + 1))
 
     def at(self, nodes: Floats) -> Slices:

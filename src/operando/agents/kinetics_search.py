@@ -84,12 +84,16 @@ def find(task: Task, grid: Grid = LIVE, start: Slices | None = None) -> Lattice:
     """
     slices = start or seek(task)
     wider = 1.0
+    # What is built fits with something to spare, so that it lasts for some frames.
+    grid = replace(grid, tail=0.5 * grid.tail, effective=1.2 * grid.effective)
     for round_ in range(grid.tries):
         lattice, moments = task.fill(slices, grid)
         resolved, covered = moments.resolves(grid), moments.covers(grid)
         if resolved and covered:
             break
-        if not covered:
+        if moments.outside >= grid.tail:
+            grid = replace(grid, radius=1.1 * grid.radius)
+        if moments.ends >= grid.tail:
             wider *= 1.25
         if round_ >= 2 and not moments.dense(grid):
             grid = replace(grid, spacing=max(0.8 * grid.spacing, 0.2))
@@ -99,7 +103,7 @@ def find(task: Task, grid: Grid = LIVE, start: Slices | None = None) -> Lattice:
         elif moments.ends > grid.tail or not moments.sliced(grid):
             slices = _extend(task, moments, moments.nodes(grid, wider))
         else:
-            slices = Slices(slices.nodes, moments.mean, wider * moments.covariance)
+            slices = Slices(slices.nodes, moments.mean, moments.covariance)
     return lattice
 
 

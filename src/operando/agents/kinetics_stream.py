@@ -129,7 +129,9 @@ class LawsStream:
             for key in ("nodes", "mean", "covariance"):
                 arrays[f"{name}.{key}"] = getattr(lattice.slices, key).copy()
             arrays[f"{name}.sums"] = lattice.sums.copy()
-            arrays[f"{name}.box"] = np.array([*lattice.box.t0, lattice.spacing])
+            arrays[f"{name}.box"] = np.array(
+                [*lattice.box.t0, lattice.spacing, lattice.radius]
+            )
         return arrays
 
     def restore(self, arrays: Mapping[str, Floats], history: History) -> None:
@@ -139,10 +141,11 @@ class LawsStream:
             self.observation = replace(self.observation, plateau=(one, two))
         self.lattices = []
         for law in self.laws if f"{self.laws[0].name}.sums" in arrays else ():
-            low, top, spacing = (float(value) for value in arrays[f"{law.name}.box"])
+            low, top, spacing, radius = (float(value) for value in arrays[f"{law.name}.box"])
             box = replace(self.task(law, history).box, t0=(low, top))
             places = (arrays[f"{law.name}.{key}"] for key in ("nodes", "mean", "covariance"))
-            lattice = Lattice.over(law, box, Slices(*places), replace(self.grid, spacing=spacing))
+            grid = replace(self.grid, spacing=spacing, radius=radius)
+            lattice = Lattice.over(law, box, Slices(*places), grid)
             lattice.sums = np.array(arrays[f"{law.name}.sums"])
             self.lattices.append(LatticePosterior.of(lattice, self.prior))
 
@@ -158,9 +161,7 @@ class LawsStream:
         null = self.prior.integrate(sums).log_likelihood[0]
         evidence = [p.log_evidence for p in posteriors]
         weighing = weigh(evidence, tops, float(null), past, self.config.never_prior)
-        late = [
-            p.late(top - history.last_exposure) for p, top in zip(posteriors, tops, strict=True)
-        ]
+        late = [self._late(p, history) for p in posteriors]
         early = float(weighing.share @ np.array(late)) < _NEGLIGIBLE
         settled = bool(self.lattices) and early and weighing.null_odds < _NEGLIGIBLE
         return Answer(posteriors, weighing, settled)
@@ -170,11 +171,19 @@ class LawsStream:
         for index, old in enumerate(self.lattices):
             old.lattice.add(new, self.observation)
             posterior = LatticePosterior.of(old.lattice, self.prior)
-            top = old.lattice.box.t0[1]
-            early = posterior.late(top - history.last_exposure) < _NEGLIGIBLE
+            early = self._late(posterior, history) < _NEGLIGIBLE
             if not (early and self._fits(posterior)):
                 posterior = self._warm(posterior, history)
             self.lattices[index] = posterior
+
+    def _late(self, posterior: LawPosterior, history: History) -> float:
+        """Probability of an onset in the last frames that the posterior was made for."""
+        past = self.past(history)
+        lattice = posterior.lattice if isinstance(posterior, LatticePosterior) else None
+        top = past.top if lattice is None else lattice.box.t0[1]
+        if past.top <= top < history.last - history.last_exposure:
+            return 0.0  # it ends where the prior does, not with the data
+        return posterior.late(top - history.last_exposure)
 
     def _fits(self, posterior: LatticePosterior) -> bool:
         return posterior.moments.resolves(self.grid) and posterior.moments.covers(self.grid)

@@ -14,7 +14,10 @@ Floats = NDArray[np.float64]
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 """Probabilities of the quantiles in every :class:`Estimate`."""
 
-_GRID = 300
+_GRID = 400
+_SHARE = 1e-4  # probability of a law below which it does not widen the grid
+_BLUR = 0.45  # distances of points
+_BEND = 0.1
 
 
 @dataclass(frozen=True)
@@ -139,42 +142,36 @@ class Part:
 class Marginal:
     """Smooth distribution of one parameter from the points of one or several lattices.
 
-    Points are drawn towards each part's mean and blurred so that mean and variance stay what the
-    lattice says while the gaps between its points close.
+    Points are drawn towards each part's mean and blurred so that mean, variance and skewness stay
+    what the lattice says while the gaps between its points close.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        values = np.concatenate([part.values for part in parts])
-        weights = np.concatenate([part.weights for part in parts])
-        weights = weights / weights.sum()
-        self.mean = float(weights @ values)
-        self.sd = float(np.sqrt(weights @ (values - self.mean) ** 2))
-        held = values[weights > 1e-9]
-        self._ends = float(held.min()), float(held.max())
+        total = sum(float(part.weights.sum()) for part in parts)
+        self.mean = sum(float(part.weights @ part.values) for part in parts) / total
+        square = sum(float(part.weights @ (part.values - self.mean) ** 2) for part in parts)
+        self.sd = float(np.sqrt(square / total))
+        held = [_Held.of(part) for part in parts if part.weights.sum() > _SHARE * total]
+        low = min(float(one.values.min()) for one in held)
+        high = max(float(one.values.max()) for one in held)
+        self._ends = low, high
         # A law that fits badly may have all of its mass in one point, at a bound of its prior.
-        pad = 0.05 * (held.max() - held.min()) + 1e-9 * max(1.0, float(np.abs(held).max()))
-        self.grid = np.linspace(held.min() - pad, held.max() + pad, _GRID)
-        density = sum((self._blur(part) for part in parts), np.zeros(_GRID))
-        self.density = density / (density.sum() * (self.grid[1] - self.grid[0]))
-        cumulative = np.cumsum(density) - 0.5 * density
-        self._cdf = cumulative / density.sum()
+        pad = 0.05 * (high - low) + 1e-9 * max(1.0, abs(low), abs(high))
+        self.grid = np.linspace(low - pad, high + pad, _GRID)
+        self._step = float(self.grid[1] - self.grid[0])
+        density = sum((self._blur(one) for one in held), np.zeros(_GRID))
+        whole = density.sum()
+        self.density = density / (whole * self._step)
+        self._cdf = (np.cumsum(density) - 0.5 * density) / whole
 
-    def _blur(self, part: Part) -> Floats:
-        total = part.weights.sum()
-        if not total > 0.0:
-            return np.zeros(_GRID)
-        mean = part.weights @ part.values / total
-        apart = part.values - mean
-        sd = np.sqrt(part.weights @ apart**2 / total)
-        blur = 0.45 * min(part.spacing, 1.0)
-        step = self.grid[1] - self.grid[0]
-        place = (mean + np.sqrt(1.0 - blur**2) * apart - self.grid[0]) / step
+    def _blur(self, part: _Held) -> Floats:
+        place = (part.places() - self.grid[0]) / self._step
         place = np.clip(place, 0.0, _GRID - 1.001)
         left = place.astype(np.intp)
-        share = place - left
-        low = np.bincount(left, part.weights * (1.0 - share), _GRID)
-        counts = np.asarray(low + np.bincount(left + 1, part.weights * share, _GRID), np.float64)
-        return _smooth(counts, blur * sd / step)
+        right = part.weights * (place - left)
+        counts = np.bincount(left, part.weights - right, _GRID)
+        counts[1:] += np.bincount(left, right, _GRID)[:-1]
+        return _smooth(counts, part.blur * part.sd / self._step)
 
     def cdf(self, value: float) -> float:
         """Probability of at most `value`."""
@@ -199,6 +196,40 @@ class Marginal:
         mean = float(weights @ values / weights.sum())
         sd = float(np.sqrt(weights @ (values - mean) ** 2 / weights.sum()))
         return Estimate(mean, sd, _five(np.exp(self.quantiles())))
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """Points of a part that hold something, and how far each is blurred (in deviations)."""
+
+    values: Floats
+    weights: Floats
+    mean: float
+    sd: float
+    blur: float
+
+    @classmethod
+    def of(cls, part: Part) -> _Held:
+        heavy = part.weights > 1e-9 * part.weights.max()
+        values, weights = part.values[heavy], part.weights[heavy]
+        total = weights.sum()
+        mean = float(weights @ values / total)
+        sd = float(np.sqrt(weights @ (values - mean) ** 2 / total))
+        return cls(values, weights, mean, sd, _BLUR * min(part.spacing, 1.0))
+
+    def places(self) -> Floats:
+        """Where the points go before they are blurred."""
+        if not self.sd > 0.0:
+            return self.values
+        keep = np.sqrt(1.0 - self.blur**2)
+        u = (self.values - self.mean) / self.sd
+        share = self.weights / self.weights.sum()
+        square = u * u
+        skew = float(share @ (square * u))
+        # Blurring alone would leave keep³ of the skewness, and tails too short by as much.
+        rest = max(float(share @ square**2) - skew**2 - 1.0, 0.5)
+        bend = float(np.clip(skew * (keep**-3 - 1.0) / (3.0 * rest), -_BEND, _BEND))
+        return np.asarray(self.mean + keep * self.sd * (u + bend * (square - skew * u - 1.0)))
 
 
 def _smooth(counts: Floats, sigma: float) -> Floats:
