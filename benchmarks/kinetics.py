@@ -88,8 +88,9 @@ def fast() -> None:
         engine = KineticsEngine(KineticsConfig(), data.noise)
         clock, taken, worst, lag, late = 0.0, 0, (0.0, 0.0), 0.0, 0.0
         while taken < len(data.start):
-            # Everything that has arrived by now is taken at once, at least one batch of 30 ms.
-            clock = max(clock, data.stop[min(taken + int(0.03 * rate), len(data.stop) - 1)])
+            # Everything that has arrived by now is taken at once, at least what makes a batch.
+            least = int(np.ceil(engine.pace * rate))
+            clock = max(clock, data.stop[min(taken + least, len(data.stop)) - 1])
             ready = int(np.searchsorted(data.stop, clock, side="right"))
             began = time.process_time()
             engine.add(*data.part(taken, ready))

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from operando.agents.kinetics_config import AreaNoise, KineticsConfig
-from operando.agents.kinetics_engine import KineticsEngine
-from operando.agents.kinetics_summary import Marginal, Part
+from operando.agents.kinetics_engine import LEAST, LONGEST, KineticsEngine
+from operando.agents.kinetics_history import History
+from operando.agents.kinetics_lattice import accumulate
+from operando.agents.kinetics_marginal import Marginal
+from operando.agents.kinetics_observation import AreaObservation, Prior
 from operando.errors import BadInput
 from operando.physics.kinetic_laws import LAWS, KineticLaw, mean_extent
 
@@ -158,7 +161,55 @@ def test_a_law_of_ones_own():
 
 
 def test_mass_in_one_point_is_still_an_estimate():
-    part = Part(np.full(5, 1234.5), np.full(5, 0.2), 1.0)
-    estimate = Marginal([part]).estimate()
+    estimate = Marginal.of(np.full(5, 1234.5), np.full(5, 0.2)).estimate()
     assert estimate.mean == pytest.approx(1234.5)
     assert estimate.quantiles == pytest.approx([1234.5] * 5)
+
+
+def test_quantiles_of_a_skewed_parameter_keep_its_long_tail():
+    """Gamma of shape 4 in v on a lattice as coarse as a stream's: skewness 1."""
+    x = np.arange(0.05, 20.0, 0.95 * 2.0)
+    told = Marginal.of(x, x**3 * np.exp(-x), 0.95).estimate().quantiles
+    assert told == pytest.approx((1.090, 2.093, 3.672, 5.904, 8.767), abs=0.15)
+
+
+def test_a_mixture_has_the_moments_and_quantiles_of_its_parts():
+    x = np.arange(-5.0, 5.1, 0.5)
+    weights = np.exp(-0.5 * x**2)
+    one, two = Marginal.of(x, weights, 0.5), Marginal.of(6.0 + 0.1 * x, weights, 0.5)
+    both = Marginal.mixed([one, two], np.array([0.4, 0.6])).estimate()
+    assert both.mean == pytest.approx(3.6, abs=0.01)
+    assert both.sd == pytest.approx(np.sqrt(0.4 + 0.006 + 0.24 * 36.0), rel=0.01)
+    assert both.quantiles[1] == pytest.approx(-0.253, abs=0.02)
+    assert both.quantiles[3] == pytest.approx(6.062, abs=0.01)
+
+
+def test_merged_frames_say_of_every_curve_what_single_ones_say():
+    """300 Hz, a thousand frames after the onset: log likelihoods, which noise must not scatter."""
+    start, stop, areas, dose = frames(7, period=1.0 / 300.0, t0=5.0, end=9.0)
+    history = History()
+    history.add(start, stop, areas, dose)
+    merged = history.bins(4.9, 5.1, 0.03)
+    assert len(merged.count) < 0.2 * len(start)
+    assert merged.frames == len(start)
+    points = np.array([[t0, k, 1.0] for t0 in (4.9, 5.0, 5.1) for k in (0.55, 0.62, 0.7)])
+    observation = AreaObservation(NOISE)
+    values = [
+        Prior((1.0, 1.0), (1.0, 1.0)).integrate(
+            accumulate(LAWS["first_order"], points, bins, observation)
+        )
+        for bins in (merged, history.frames())
+    ]
+    assert values[0].log_likelihood == pytest.approx(values[1].log_likelihood, abs=0.05)
+
+
+def test_frames_are_gathered_for_longer_while_much_is_built_anew():
+    engine = KineticsEngine(KineticsConfig(laws=("first_order", "jander")), NOISE)
+    data = frames(3, period=0.01, end=9.0)
+    paces = []
+    for first in range(0, len(data[0]), 10):
+        engine.add(*(column[first : first + 10] for column in data))
+        paces.append(engine.pace)
+    assert set(paces[:70]) == {LEAST}
+    assert LEAST < max(paces) <= LONGEST
+    assert np.mean(paces[-10:]) < 2.0 * LEAST

@@ -29,6 +29,9 @@ Floats = NDArray[np.float64]
 LEAST = 0.03
 """Frames are taken into the lattices in batches of at least this length, s."""
 
+LONGEST = 0.3
+"""However much there is to do, batches need not be longer than this, s."""
+
 
 class KineticsEngine:
     """Streaming inference of onset, rate and law.
@@ -102,8 +105,18 @@ class KineticsEngine:
         check_frames(begin, end, values, weight, last)
         if len(begin):
             self._history.add(begin, end, values, weight)
-            if self._history.length_since(self._taken) >= LEAST:
+            if self._history.length_since(self._taken) >= self.pace:
                 self._take()
+
+    @property
+    def pace(self) -> float:
+        """Length of frames worth gathering before they are taken in, s.
+
+        Longer after lattices had to be built anew, as about the onset, so that frames that come
+        fast do not queue up behind the answers. It follows from the frames alone: a replay has
+        the same batches.
+        """
+        return min(LEAST + self._stream.effort, LONGEST)
 
     def summary(self, ts: float | None = None) -> KineticsSummary:
         """Answer from all frames so far.
@@ -184,6 +197,7 @@ class KineticsEngine:
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Give what a fresh engine with the same configuration needs to go on, as arrays."""
         kept = {"origin": np.array(self._history.origin), "taken": np.array(float(self._taken))}
+        kept["effort"] = np.array(self._stream.effort)
         return {**kept, "rows": self._history.rows.copy(), **self._stream.state()}
 
     def restore(self, state: Mapping[str, NDArray[np.float64]]) -> None:
@@ -191,6 +205,7 @@ class KineticsEngine:
         self._history.restore(float(state["origin"]), state["rows"])
         self._stream.restore(state, self._history)
         self._taken = int(state["taken"])
+        self._stream.effort = float(state["effort"])
         self._answer = self._stream.answer(self._history) if self._taken else None
 
     def _take(self) -> None:

@@ -17,17 +17,19 @@ STATS = slice(4, 10)
 VALUES = slice(5, 10)  # w y0, w y1, w y0 y0, w y0 y1, w y1 y1
 COLUMNS = 10
 
+_WORTH = 4  # frames that are worth merging, into two instants
+
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Frames in runs that share one value of α; for a run of one frame this is exact.
+    """Frames, and runs of frames merged into two instants each.
 
     Parameters
     ----------
     start, stop : ndarray of float64, (h,)
-        Interval with the weighted mean and variance of time of the run's exposures, s.
+        Exposure, s, or one of the two instants that stand for a run of several.
     count : ndarray of float64, (h,)
-        Frames in the run.
+        Frames that each stands for.
     stats : ndarray of float64, (h, 6)
         Sums of w, w y0, w y1, w y0 y0, w y0 y1, w y1 y1.
     log_weight : float
@@ -136,14 +138,14 @@ class History:
         label[~fine] = 1.0 + np.floor(np.log(age[~fine]) / relative)
         return self._bins(0, np.flatnonzero(np.diff(label, prepend=np.inf)))
 
-    def bins(self, low: float, high: float, width: float, relative: float = 0.015) -> Bins:
+    def bins(self, low: float, high: float, width: float, relative: float = 0.06) -> Bins:
         """Merge frames for onsets between `low` and `high` (s) known to about `width` (s).
 
-        Exact before `low`, where α is 0; nowhere wider than the larger of a fifth of `width` and
+        Exact before `low`, where α is 0; nowhere wider than the larger of 0.3 `width` and
         `relative` times the time since `high`.
         """
         start, stop = self.rows[:, START], self.rows[:, STOP]
-        step = max(0.2 * width, 1e-9)
+        step = max(0.3 * width, 1e-9)
         after = np.maximum(start - (high - self.origin), 0.0)
         turn = step / relative
         label = np.where(
@@ -154,27 +156,51 @@ class History:
         between = np.clip(start, low - self.origin, high - self.origin) - (low - self.origin)
         label = np.floor(label + between / step)
         label[stop <= low - self.origin] = -1.0
-        return self._bins(0, np.flatnonzero(np.diff(label, prepend=-2.0)))
+        begins = np.diff(label, prepend=-2.0) != 0.0
+        size = np.diff(np.append(np.flatnonzero(begins), len(label)))
+        begins |= np.repeat(size < _WORTH, size)
+        return self._bins(0, np.flatnonzero(begins))
 
     def _bins(self, since: int, edges: NDArray[np.intp]) -> Bins:
         rows = self.rows[since:]
         if not len(rows):
             empty = np.zeros(0)
             return Bins(empty, empty, empty, np.zeros((0, 6)), 0.0)
-        weight = rows[:, WEIGHT]
-        middle, length = (rows[:, START] + rows[:, STOP]) / 2.0, rows[:, STOP] - rows[:, START]
         sums = np.add.reduceat(rows, edges, axis=0)
-        mean = np.add.reduceat(weight * middle, edges) / sums[:, WEIGHT]
-        runs = np.diff(np.append(edges, len(rows)))
-        spread = weight * ((middle - np.repeat(mean, runs)) ** 2 + length**2 / 12.0)
-        half = np.sqrt(3.0 * np.add.reduceat(spread, edges) / sums[:, WEIGHT])
+        single = np.diff(np.append(edges, len(rows))) == 1
+        start, stop = (self.origin + rows[edges[single], column] for column in (START, STOP))
+        pair = self._pairs(rows, edges, sums, ~single)
         return Bins(
-            start=self.origin + mean - half,
-            stop=self.origin + mean + half,
-            count=sums[:, COUNT],
-            stats=sums[:, STATS],
+            start=np.concatenate([start, pair.start]),
+            stop=np.concatenate([stop, pair.stop]),
+            count=np.concatenate([sums[single, COUNT], pair.count]),
+            stats=np.concatenate([sums[single, STATS], pair.stats]),
             log_weight=float(sums[:, LOG_WEIGHT].sum()),
         )
+
+    def _pairs(
+        self, rows: Floats, edges: NDArray[np.intp], sums: Floats, some: NDArray[np.bool_]
+    ) -> Bins:
+        """Two instants for each run of several frames.
+
+        They keep the mean and the variance of time and, of all that was measured, the sum and the
+        slope: without the slope, noise that runs along the bin would scatter the log likelihood.
+        """
+        runs = np.diff(np.append(edges, len(rows)))
+        middle, length = (rows[:, START] + rows[:, STOP]) / 2.0, rows[:, STOP] - rows[:, START]
+        weight = rows[:, WEIGHT]
+        mean = np.add.reduceat(weight * middle, edges) / sums[:, WEIGHT]
+        apart = middle - np.repeat(mean, runs)
+        spread = np.add.reduceat(weight * (apart**2 + length**2 / 12.0), edges)[some]
+        slope = np.add.reduceat(rows[:, STATS] * apart[:, None], edges, axis=0)[some]
+        half = np.sqrt(spread / sums[some, WEIGHT])
+        stats = 0.5 * np.concatenate(
+            [sums[some, STATS] + sign * slope / half[:, None] for sign in (-1.0, 1.0)]
+        )
+        place = self.origin + np.concatenate([mean[some] - half, mean[some] + half])
+        instant = 1e-3 * np.tile(half, 2)
+        count = np.tile(0.5 * sums[some, COUNT], 2)
+        return Bins(place - instant, place + instant, count, stats, 0.0)
 
 
 def check_frames(start: Floats, stop: Floats, areas: Floats, dose: Floats, last: float) -> None:

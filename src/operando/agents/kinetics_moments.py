@@ -51,9 +51,9 @@ class Moments:
         mass = by_slice.sum(axis=1)
         held = by_slice / np.maximum(mass, 1e-300)[:, None]
         plane = lattice.v[:, :2].reshape(count, -1, 2)
-        mean = np.einsum("jq,jqa->ja", held, plane)
+        mean = (held[:, None] @ plane)[:, 0]
         apart = plane - mean[:, None]
-        covariance = np.einsum("jq,jqa,jqb->jab", held, apart, apart)
+        covariance = apart.transpose(0, 2, 1) @ (held[:, :, None] * apart)
         points = 1.0 / np.maximum((held**2).sum(axis=1), 1e-300)
         covariance, least = _not_below(covariance, slices.covariance, lattice.spacing)
         empty = mass < 1e-9

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operando.agents.kinetics_lattice import Lattice
+from operando.agents.kinetics_marginal import Marginal
 from operando.agents.kinetics_moments import Moments
 from operando.agents.kinetics_observation import Amplitudes, Prior, log_sum
-from operando.agents.kinetics_summary import Part
 from operando.physics.kinetic_laws import KineticLaw
 
 Floats = NDArray[np.float64]
@@ -69,12 +69,12 @@ class LawPosterior:
         del column
         return 1.0
 
-    def part(self, column: int, probability: float = 1.0) -> Part:
-        """Onset (0), log rate (1) or log shape (2) with weights summing to `probability`."""
+    def marginal(self, column: int) -> Marginal:
+        """Distribution of the onset (0), the rate (1) or the shape (2)."""
         values = self.points[:, column]
         if column:
-            values = np.log(values)
-        return Part(values, probability * self.weights, self.spacing(column))
+            return Marginal.of(np.log(values), self.weights, self.spacing(column), log=True)
+        return Marginal.of(values, self.weights, self.spacing(column))
 
     def late(self, time: float) -> float:
         """Probability of an onset after `time`, s."""

@@ -22,9 +22,6 @@ from operando.errors import AgentError
 
 Floats = NDArray[np.float64]
 
-#: Frames that come faster are taken in together: the answer need not be quicker, s.
-BATCH_S = 0.03
-
 
 @dataclass(frozen=True)
 class Update:
@@ -47,7 +44,7 @@ class Update:
 
 
 class KineticsRecord:
-    """Frames of one record, taken in one by one or, when they come fast, by about 30 ms.
+    """Frames of one record, taken in one by one or, when they come fast, at the engine's pace.
 
     How frames are put together depends on their times and on when somebody asks, never on how
     they were packed into documents: a replay that asks at the same places has the same answers.
@@ -100,7 +97,7 @@ class KineticsRecord:
         self._append(frames.only(good), areas[good])
         while self._taken < self._count:
             start, stop = self._rows[self._taken : self._count, :2].T
-            long_enough = np.flatnonzero(stop - start[0] >= BATCH_S)
+            long_enough = np.flatnonzero(stop - start[0] >= self._engine.pace)
             if not long_enough.size:
                 return
             self._take(self._taken + int(long_enough[0]) + 1)

@@ -18,7 +18,8 @@ from operando.agents.kinetics_weighing import Past, Weighing, weigh
 from operando.physics.kinetic_laws import Floats, KineticLaw
 
 _LOCK, _UNLOCK = 0.9, 0.5  # probability of having begun
-_MOVES = 3  # times the plateau is looked at after some frames
+_MOVES = 3  # times the plateau is looked at after a whole record
+_EFFORT = (0.02, 0.1)  # of a lattice built anew, without and with a shape parameter, s
 _NEGLIGIBLE = 1e-4
 _PLATEAU = 0.012  # change of a covariance that calls for all sums to be made anew
 
@@ -76,6 +77,7 @@ class LawsStream:
         self._plateau = 0.005 if whole else _PLATEAU
         self.lattices: list[LatticePosterior] = []
         self.rebuilt = 0
+        self.effort = 0.0
 
     def past(self, history: History) -> Past:
         """Tell which part of the onset's prior data can speak about."""
@@ -95,7 +97,12 @@ class LawsStream:
         return Task(law, box, history, self.observation, self.prior)
 
     def take(self, new: Bins, history: History) -> Answer:
-        """Take frames in, which are in `history` already."""
+        """Take frames in, which are in `history` already.
+
+        Afterwards `effort` says about how long that took beyond the usual, s; it depends on the
+        data alone, not on the processor.
+        """
+        self.effort = 0.0
         if self.lattices:
             self._follow(new, history)
         else:
@@ -107,7 +114,7 @@ class LawsStream:
         if answer.weighing.p_begun < self._unlock:
             self.lattices = []
             return answer
-        for _ in range(_MOVES):
+        for _ in range(1 if self.grid is LIVE else _MOVES):
             # In the frames of the onset the plateau is anybody's guess, and anew at each of them.
             if (self.grid is LIVE and not answer.settled) or not self._move_plateau(answer):
                 break
@@ -129,9 +136,7 @@ class LawsStream:
             for key in ("nodes", "mean", "covariance"):
                 arrays[f"{name}.{key}"] = getattr(lattice.slices, key).copy()
             arrays[f"{name}.sums"] = lattice.sums.copy()
-            arrays[f"{name}.box"] = np.array(
-                [*lattice.box.t0, lattice.spacing, lattice.radius]
-            )
+            arrays[f"{name}.box"] = np.array([*lattice.box.t0, lattice.spacing, lattice.radius])
         return arrays
 
     def restore(self, arrays: Mapping[str, Floats], history: History) -> None:
@@ -191,6 +196,7 @@ class LawsStream:
     def _warm(self, posterior: LatticePosterior, history: History) -> LatticePosterior:
         """Build one law's lattice anew from where it was."""
         self.rebuilt += 1
+        self.effort += _EFFORT[posterior.law.shape is not None]
         task, old = self.task(posterior.law, history), posterior.lattice.box
         moments = posterior.moments
         slices = moments.at(moments.nodes(self.grid)).moved(old, task.box)
@@ -199,6 +205,7 @@ class LawsStream:
         return self._cold(task) if lost else found
 
     def _cold(self, task: Task) -> LatticePosterior:
+        self.effort += 2.0 * _EFFORT[task.law.shape is not None]
         return LatticePosterior.of(find(task, self.grid), self.prior)
 
     def _refit(self, history: History) -> None:
@@ -207,6 +214,7 @@ class LawsStream:
             self.lattices = [self._cold(self.task(law, history)) for law in self.laws]
             return
         for index, old in enumerate(self.lattices):
+            self.effort += 0.3 * _EFFORT[old.law.shape is not None]
             lattice = self.task(old.law, history).refill(old.lattice)
             posterior = LatticePosterior.of(lattice, self.prior)
             if not self._fits(posterior):

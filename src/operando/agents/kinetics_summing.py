@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from operando.agents.kinetics_posterior import LawPosterior
+from operando.agents.kinetics_marginal import Marginal
 from operando.agents.kinetics_stream import Answer
-from operando.agents.kinetics_summary import Estimate, KineticsSummary, Marginal, ModelSummary
+from operando.agents.kinetics_summary import KineticsSummary, ModelSummary
 from operando.agents.kinetics_weighing import Past
 
 
@@ -26,9 +26,9 @@ def summarise(
         Time to compare the onset with, s.
     """
     weighing, posteriors = answer.weighing, answer.posteriors
-    pairs = list(zip(posteriors, weighing.share, strict=True))
-    t0 = Marginal([p.part(0, share) for p, share in pairs])
-    rates = [p.part(1, share) for p, share in pairs]
+    onsets = [p.marginal(0) for p in posteriors]
+    rates = [p.marginal(1) for p in posteriors]
+    t0 = Marginal.mixed(onsets, weighing.share)
     before = at = None
     if ts is not None:
         before = t0.cdf(ts) * weighing.p_begun
@@ -38,27 +38,22 @@ def summarise(
     return KineticsSummary(
         frames=frames,
         models={
-            p.law.name: _model(p, float(value + constant), float(chance))
-            for p, value, chance in zip(
-                posteriors, weighing.each, weighing.probability, strict=True
+            p.law.name: ModelSummary(
+                t0=onset.estimate(),
+                k=rate.estimate(),
+                shape=None if p.law.shape is None else p.marginal(2).estimate(),
+                log_evidence=float(value + constant),
+                probability=float(chance),
+            )
+            for p, onset, rate, value, chance in zip(
+                posteriors, onsets, rates, weighing.each, weighing.probability, strict=True
             )
         },
         best=posteriors[int(np.argmax(weighing.each))].law.name,
         t0=t0.estimate(),
-        k=Marginal(rates).estimate_of_log(rates),
+        k=Marginal.mixed(rates, weighing.share).estimate(),
         p_begun=weighing.p_begun,
         p_t0_before=before,
         p_t0_at_ts=at,
         locking_on=weighing.p_begun > 0.5 and not answer.settled,
     )
-
-
-def _model(posterior: LawPosterior, log_evidence: float, probability: float) -> ModelSummary:
-    shape = _of_log(posterior, 2) if posterior.law.shape is not None else None
-    t0 = Marginal([posterior.part(0)]).estimate()
-    return ModelSummary(t0, _of_log(posterior, 1), shape, log_evidence, probability)
-
-
-def _of_log(posterior: LawPosterior, column: int) -> Estimate:
-    parts = [posterior.part(column)]
-    return Marginal(parts).estimate_of_log(parts)
