@@ -204,3 +204,33 @@ def test_a_single_glitch_of_the_monitor_is_passed_over_but_a_lasting_change_is_n
     assert once["k"]["mean"] == pytest.approx(usual["k"]["mean"], abs=usual["k"]["sd"])
     lasting = fed(new(), runs[0], glitches(runs[1], 1.5, set(range(13, 30)))).report()
     assert (lasting["frames"], len(lasting["passed_over_s"])) == (17, 1)
+
+
+def test_end_patterns_exchanged_are_said_and_no_onset_is_given(new, runs):
+    other = {"empty": "loaded", "loaded": "empty"}
+    swapped = [
+        (
+            name,
+            {**doc, "name": other.get(doc["name"], doc["name"])} if name == "descriptor" else doc,
+        )
+        for name, doc in runs[0]
+    ]
+    agent = fed(new(), swapped, runs[1])
+    report = agent.report()
+    assert "wrong sign" in report["doubt"]
+    assert report["verdict"] == report["doubt"]
+    assert report["t0"]["mean"] is None
+    assert report["models"]["jander"]["k"]["sd"] is None
+    assert agent.suggest(1)[0]["why"] == report["doubt"]
+    assert agent.should_stop() == (False, None)
+
+
+def test_frames_whose_times_repeat_are_refused_in_words(new, runs):
+    broken = [
+        (name, doc)
+        if name != "event_page" or "frame_start" not in doc["data"]
+        else (name, {**doc, "data": {**doc["data"], "frame_start": doc["data"]["frame_stop"]}})
+        for name, doc in runs[1]
+    ]
+    with pytest.raises(AgentError, match="above 0"):
+        fed(new(), runs[0], broken).report()

@@ -213,3 +213,40 @@ def test_frames_are_gathered_for_longer_while_much_is_built_anew():
     assert set(paces[:70]) == {LEAST}
     assert LEAST < max(paces) <= LONGEST
     assert np.mean(paces[-10:]) < 2.0 * LEAST
+
+
+def mirrored(areas):
+    return np.stack([areas[:, 0], -areas[:, 1]], axis=1)
+
+
+BELIEVED_WRONGLY = {
+    "empty and loaded exchanged": ({}, lambda areas: areas[:, ::-1], "wrong sign"),
+    "loaded area falls": ({}, mirrored, "wrong sign"),
+    "long before the record": ({"t0": -30.0, "k": 0.3}, lambda areas: areas, "first frame"),
+    "neither empty nor loaded": ({}, lambda areas: 0.0 * areas + 0.5, "no law describes"),
+    "drift of both": ({}, lambda areas: areas + np.linspace(0, 1, len(areas))[:, None], "no law"),
+}
+
+
+@pytest.mark.parametrize("case", BELIEVED_WRONGLY)
+def test_an_onset_that_means_nothing_is_doubted_in_words(case):
+    """Each would otherwise give an onset that is sharp and wrong."""
+    settings, change, words = BELIEVED_WRONGLY[case]
+    start, stop, areas, dose = frames(3, **settings)
+    engine = KineticsEngine(KineticsConfig(laws=("first_order", "jander")), NOISE)
+    engine.add(start, stop, change(areas), dose)
+    answer = engine.summary()
+    assert answer.p_begun > 0.9
+    assert words in answer.doubt
+
+
+def test_an_onset_that_is_right_is_not_doubted(streamed):
+    _, _, answers = streamed
+    assert not any(answer.doubt for answer in answers)
+
+
+def test_three_frames_and_records_without_onset_claim_nothing():
+    for data in (tuple(column[:3] for column in frames(3)), frames(3, t0=30.0)):
+        engine = KineticsEngine(KineticsConfig(laws=("first_order", "jander")), NOISE)
+        engine.add(*data)
+        assert engine.summary().p_begun < 0.5

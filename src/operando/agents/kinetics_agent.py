@@ -17,6 +17,7 @@ from operando.agents.kinetics_choice import choose
 from operando.agents.kinetics_documents import ENDS, KineticsDocuments
 from operando.agents.kinetics_record import KineticsRecord, Update
 from operando.agents.kinetics_settings import KineticsAgentConfig
+from operando.agents.kinetics_summary import Estimate
 from operando.agents.kinetics_words import odds, verdict
 from operando.agents.npz_file import write_arrays
 from operando.errors import AgentError, BadInput
@@ -212,19 +213,20 @@ def describe(record: KineticsRecord, update: Update | None = None) -> dict[str, 
     last = update or record.settle()
     summary = last.summary
     passed = record.updates[: record.updates.index(last) + 1]
+    t0, k = (_believed(one, summary.doubt) for one in (summary.t0, summary.k))
     return {
         "frames": summary.frames,
         "record_s": last.time,
         "ts": record.valve_time,
-        "t0": summary.t0.as_dict(),
-        "k": summary.k.as_dict(),
+        "t0": t0,
+        "k": k,
         "model": summary.best,
         "probability": summary.models[summary.best].probability,
         "verdict": verdict(summary),
         "models": {
             name: {
-                "t0": model.t0.as_dict(),
-                "k": model.k.as_dict(),
+                "t0": _believed(model.t0, summary.doubt),
+                "k": _believed(model.k, summary.doubt),
                 "shape": None if model.shape is None else model.shape.as_dict(),
                 "log_evidence": model.log_evidence,
                 "probability": model.probability,
@@ -236,8 +238,15 @@ def describe(record: KineticsRecord, update: Update | None = None) -> dict[str, 
         "p_t0_before_ts": summary.p_t0_before,
         "p_t0_at_ts": summary.p_t0_at_ts,
         "locking_on": summary.locking_on,
+        "doubt": summary.doubt,
         "passed_over_s": list(record.passed_over),
         "ms_per_frame": 1e3 * sum(one.seconds for one in passed) / summary.frames,
         "cpu_ms_per_frame": 1e3 * sum(one.cpu_seconds for one in passed) / summary.frames,
         "ms_slowest": 1e3 * max(one.seconds for one in passed),
     }
+
+
+def _believed(estimate: Estimate, doubt: str) -> dict[str, Any]:
+    """Give an estimate for JSON, without its numbers when there is a reason against them."""
+    told = estimate.as_dict()
+    return dict.fromkeys(told) if doubt else told

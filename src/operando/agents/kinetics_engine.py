@@ -9,12 +9,14 @@ work (Sci. Rep. 2023, 10.1038/s41598-023-40573-z) could not be had.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from operando.agents.kinetics_check import CheckedLaw, check_law
 from operando.agents.kinetics_config import AreaNoise, KineticsConfig
+from operando.agents.kinetics_doubts import doubt
 from operando.agents.kinetics_history import History, check_frames
 from operando.agents.kinetics_observation import AreaObservation
 from operando.agents.kinetics_posterior import LatticePosterior, LawPosterior, Samples
@@ -135,7 +137,8 @@ class KineticsEngine:
         past = self._stream.past(self._history)
         constant = self._stream.observation.constant(self._history.whole())
         ts = self.config.valve_time if ts is None else ts
-        return summarise(answer, past, constant, len(self), ts)
+        summary = summarise(answer, past, constant, len(self), ts)
+        return replace(summary, doubt=doubt(answer, self._history))
 
     def alpha_band(self, times: ArrayLike, seed: int = 0) -> tuple[Floats, Floats, Floats]:
         """Mean and central 95 % of α at `times` (t,), averaged over laws; three arrays (t,)."""

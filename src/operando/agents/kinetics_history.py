@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 START, STOP, COUNT, LOG_WEIGHT, WEIGHT = range(5)
 STATS = slice(4, 10)
 VALUES = slice(5, 10)  # w y0, w y1, w y0 y0, w y0 y1, w y1 y1
+WEIGHTED = slice(5, 7)
 COLUMNS = 10
 
 _WORTH = 4  # frames that are worth merging, into two instants
@@ -72,6 +73,11 @@ class History:
     def first(self) -> float:
         """Begin of the first frame, s."""
         return self.origin
+
+    @property
+    def first_end(self) -> float:
+        """End of the first frame, s."""
+        return self.origin + float(self.rows[0, STOP])
 
     @property
     def last(self) -> float:

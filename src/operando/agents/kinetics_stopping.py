@@ -125,6 +125,8 @@ class StopRule:
             return False, f"nothing has begun for sure (probability {summary.p_begun:.2g})"
         if summary.locking_on:
             return False, "locking on to the onset"
+        if summary.doubt:
+            return False, summary.doubt
         if config.least_gain is not None and gain is not None and gain < config.least_gain:
             return True, f"another frame tells {gain:.2g} nat, its cost is {config.least_gain:.2g}"
         asked = [check for check in (self._widths, self._odds) if check(summary) is not None]

@@ -86,6 +86,8 @@ class KineticsSummary:
         as probable before the data.
     locking_on : bool
         True in the few frames of the onset, while the answer still jumps.
+    doubt : str
+        Why the onset must not be believed, in one line; empty when nothing speaks against it.
     """
 
     frames: int
@@ -97,6 +99,7 @@ class KineticsSummary:
     p_t0_before: float | None
     p_t0_at_ts: float | None
     locking_on: bool
+    doubt: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as JSON takes it."""
@@ -110,4 +113,5 @@ class KineticsSummary:
             "p_t0_before": self.p_t0_before,
             "p_t0_at_ts": self.p_t0_at_ts,
             "locking_on": self.locking_on,
+            "doubt": self.doubt,
         }

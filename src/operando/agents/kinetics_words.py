@@ -33,10 +33,13 @@ def verdict(summary: KineticsSummary) -> str:
     -------
     str
         "cannot tell yet …" unless one law has a probability of 95 % among those compared. The
-        laws that are ruled out (Bayes factor above 100) are named in either case.
+        laws that are ruled out (Bayes factor above 100) are named in either case. When the onset
+        must not be believed, the reason.
     """
     if summary.p_begun < BEGUN:
         return f"nothing has begun yet (probability of an onset so far {summary.p_begun:.2g})"
+    if summary.doubt:
+        return summary.doubt
     against = odds(summary)
     out = sorted(name for name, factor in against.items() if factor > RULED_OUT)
     left = sorted(

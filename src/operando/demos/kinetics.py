@@ -261,7 +261,7 @@ def summary_table(result: dict[str, Any]) -> Table:
         return "< 1e-6" if probability < 1e-6 else f"{probability:.2g}"
 
     def number(of: dict[str, Any], key: str) -> str:
-        begun = of.get("p_begun", 1.0) >= BEGUN
+        begun = of.get("p_begun", 1.0) >= BEGUN and of[key]["mean"] is not None
         return f"{of[key]['mean']:.4f} ± {of[key]['sd']:.4f}" if begun else "–"
 
     truth, blanks = result["truth"], [""] * len(columns)
