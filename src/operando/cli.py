@@ -10,6 +10,7 @@ import typer
 from operando import __version__
 from operando.commands import demo, store
 from operando.commands.classify import classify
+from operando.commands.dashboard import dashboard
 from operando.commands.export import export
 from operando.commands.ingest import ingest
 from operando.commands.ioc import ioc
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(demo.app, name="demo")
 app.add_typer(store.app, name="store")
 app.command()(classify)
+app.command()(dashboard)
 app.command(context_settings=NEGATIVE_NUMBERS)(export)
 app.command()(ingest)
 app.command()(ioc)

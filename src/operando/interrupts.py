@@ -49,6 +49,9 @@ class CtrlC:
         What runs the plan.
     console : Console
         Where the person is told what happens.
+    elsewhere : callable, optional
+        Says what somebody who is not at the keyboard wants done with a paused run: "resume",
+        "abort", or None.
 
     Notes
     -----
@@ -57,8 +60,14 @@ class CtrlC:
     and whoever waits for the run aborts it.
     """
 
-    def __init__(self, engine: RunEngine, console: Console) -> None:
-        self._engine, self._console = engine, console
+    def __init__(
+        self,
+        engine: RunEngine,
+        console: Console,
+        elsewhere: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._engine, self._console, self._elsewhere = engine, console, elsewhere
+        self.why = "Ctrl-C"
         self._presses = 0
         self._last = 0.0
         self._pressed = threading.Event()
@@ -130,6 +139,9 @@ class CtrlC:
             return False
         self._console.print(_PAUSED)
         while not self.abort_wanted:
+            if answer := self._elsewhere():
+                self.why = "asked from elsewhere"
+                return answer == "resume"
             try:
                 ready, _, _ = select.select([sys.stdin], [], [], 0.1)
                 line = sys.stdin.readline() if ready else None
@@ -148,6 +160,7 @@ def run_to_end(
     console: Console,
     *,
     on_wait: Callable[[], AbstractContextManager[None]] = nullcontext,
+    elsewhere: Callable[[], str | None] = lambda: None,
 ) -> str:
     """Run a plan; pause and abort it as Ctrl-C says.
 
@@ -161,6 +174,8 @@ def run_to_end(
         Where the person is told what happens.
     on_wait : callable, optional
         Gives a context manager that is entered while the person is asked.
+    elsewhere : callable, optional
+        Asked as well as the person at the keyboard; see `CtrlC`.
 
     Returns
     -------
@@ -172,7 +187,7 @@ def run_to_end(
     Aborted
         If the person aborted it. The run is closed then and the devices are stopped.
     """
-    keys = CtrlC(engine, console)
+    keys = CtrlC(engine, console, elsewhere)
     # The RunEngine tells of pauses on stdout, which belongs to the answer.
     with keys.caught(), redirect_stdout(sys.stderr):
         begun = False
@@ -186,7 +201,7 @@ def run_to_end(
             with on_wait():
                 go_on = keys.wait()
             if not go_on:
-                uids = engine.abort("Ctrl-C")
+                uids = engine.abort(keys.why)
                 raise Aborted(str(uids[0]) if uids else "")
             keys.forget()
             begun = True

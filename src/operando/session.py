@@ -18,6 +18,7 @@ from operando.devices.station import Station, simulated_mapping_station
 from operando.errors import BadInput
 from operando.interrupts import Aborted, run_to_end
 from operando.physics.geometry import DetectorGeometry
+from operando.remote_control import RemoteControl
 from operando.simulations.beamline import MapBeamline
 from operando.simulations.clock import Clock
 from operando.simulations.specimen import CorrodedSteel
@@ -82,10 +83,17 @@ class StoredRuns:
         """
         progress = new_progress(self.console)
         bar = ProgressCallback(progress, title)
-        tokens = [self.RE.subscribe(callback) for callback in (*agents, bar)]
+        remote = RemoteControl(self.RE, self.store, agents, self.console.print)
+        tokens = [self.RE.subscribe(callback) for callback in (*agents, bar, remote)]
         try:
-            with progress:
-                return run_to_end(self.RE, plan, self.console, on_wait=lambda: stopped(progress))
+            with progress, remote:
+                return run_to_end(
+                    self.RE,
+                    plan,
+                    self.console,
+                    on_wait=lambda: stopped(progress),
+                    elsewhere=remote.answer,
+                )
         except Aborted:
             for agent in agents:
                 save_checkpoint(agent)

@@ -169,6 +169,11 @@ class DocumentWorker:
             self._queue.put_nowait(None)
         thread.join(max(deadline - time.monotonic(), 0.0))
 
+    def give_up(self, why: str) -> None:
+        """Fail, because somebody wants it; see `ReadsDocuments.give_up`."""
+        if self._error is None:
+            self._fail(AgentError(why))
+
     def _drop_queued(self) -> None:
         while not self._queue.empty():
             try:
@@ -208,7 +213,9 @@ class DocumentWorker:
 
     def _fail(self, error: Exception) -> None:
         self._error = error
-        logger.error("agent %s failed and is out of the run: %s", self._name, error, exc_info=error)
+        # An error that was raised has a traceback; one that was only made says all it has to say.
+        trace = error if error.__traceback__ is not None else None
+        logger.error("agent %s failed and is out of the run: %s", self._name, error, exc_info=trace)
         with self._queue.all_tasks_done:
             self._queue.all_tasks_done.notify_all()
 
@@ -234,6 +241,16 @@ class ReadsDocuments:
     def in_turn(self, ask: Callable[[], T]) -> Future[T]:
         """Answer a question between two documents; see `DocumentWorker.in_turn`."""
         return self._worker.in_turn(ask)
+
+    def give_up(self, why: str) -> None:
+        """Put the agent out of the run, as if it had failed: the measurement goes on without.
+
+        Parameters
+        ----------
+        why : str
+            Said wherever the record says that the agent failed.
+        """
+        self._worker.give_up(why)
 
     def close(self) -> None:
         """Stop the worker thread."""

@@ -31,6 +31,9 @@ Progress = Callable[[str], None]
 # Tiled keeps its settings once a process: two stores open in one must share their key.
 _PROCESS_KEY = secrets.token_hex(32)
 
+#: What a server remembers for subscribers, without Redis: messages, and for how long, s.
+_STREAMING = {"uri": "memory", "maxsize": 1000, "data_ttl": 600, "seq_ttl": 86400}
+
 
 def create(places: Places, progress: Progress | None = None) -> None:
     """Make an empty catalog; do nothing when there is one.
@@ -133,6 +136,7 @@ def application(
     api_key: str | None = None,
     anonymous: bool = False,
     readable: Sequence[Path] = (),
+    streaming: bool = False,
 ) -> Any:
     """Return the Tiled server application of a folder, not yet started.
 
@@ -146,6 +150,9 @@ def application(
         Whether a client without a key may read.
     readable : sequence of pathlib.Path
         Folders of frames, besides the store's own, that runs may refer to.
+    streaming : bool
+        Whether clients may subscribe to what is written, which this process remembers for a
+        while.
 
     Returns
     -------
@@ -163,6 +170,7 @@ def application(
         specs=[{"name": "CatalogOfBlueskyRuns", "version": "3.0"}],
         writable_storage=[places.data.as_uri(), f"sqlite:///{places.tables}"],
         readable_storage=[folder.as_uri() for folder in (places.frames, *readable)],
+        cache_config=dict(_STREAMING) if streaming else None,
     )
     return build_app(
         tree,

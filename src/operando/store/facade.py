@@ -17,6 +17,7 @@ from operando.store.journal import SUFFIX
 from operando.store.places import Places
 from operando.store.recovery import spill
 from operando.store.replay import Document, Source
+from operando.store.running import RunningRuns
 from operando.store.upload import Waiting
 from operando.store.uploader import Uploader
 
@@ -48,7 +49,7 @@ class Status:
     elsewhere: tuple[str, ...]
 
 
-class Store:
+class Store(RunningRuns):
     """Runs of Bluesky documents in a Tiled catalog.
 
     Made by `operando.store.open_store`. A context manager: leaving it closes the store.

@@ -192,7 +192,7 @@ def serve(
     import uvicorn
 
     application = embedded.application(
-        Places.of(target), api_key=keys.write, anonymous=True, readable=readable
+        Places.of(target), api_key=keys.write, anonymous=True, readable=readable, streaming=True
     )
     config = uvicorn.Config(
         Gate(application, keys), log_level="warning", access_log=False, lifespan="on"
