@@ -6,6 +6,8 @@ import pytest
 from bluesky import RunEngine
 
 from operando.store import open_store
+from operando.store.places import Places
+from support.tiled_server import Server, free_port
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +47,18 @@ def new_store(tmp_path, make_store):
 @pytest.fixture
 def engine():
     return RunEngine({})
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch, make_store):
+    """Start a server of a new store, which may read the frames that this process writes."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    make_store(tmp_path / "served").close()
+    port = free_port()
+    frames = Places.of(f"http://127.0.0.1:{port}").frames
+    frames.mkdir(parents=True)
+    server = Server(tmp_path / "served", frames, port)
+    server.start()
+    server.wait()
+    yield server
+    server.kill()

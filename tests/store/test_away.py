@@ -5,7 +5,6 @@ import json
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -23,61 +22,8 @@ from ophyd.sim import SynSignal
 from operando.errors import StoreError
 from operando.store import open_store
 from operando.store.journal import JournalFile, read
-from operando.store.places import Places
 from support.frames_run import documents
-
-READ_KEY, WRITE_KEY = "readreadreadread0", "writewritewritewrite0"
-ENVIRONMENT = {**os.environ, "OPERANDO_READ_KEY": READ_KEY, "OPERANDO_WRITE_KEY": WRITE_KEY}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """A real server in a process of its own."""
-
-    def __init__(self, folder, frames, port):
-        self.address = f"http://127.0.0.1:{port}"
-        words = ["serve", "--store", folder, "--readable", frames, "--port", port]
-        code = "from operando.cli import main; main()"
-        self.command = [sys.executable, "-c", code, *map(str, words)]
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(self.command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(timeout=30)
-
-    def answers(self):
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.address}/api/v1/").status_code == 200
-        return False
-
-    def wait(self):
-        deadline = time.monotonic() + 60
-        while not self.answers():
-            assert time.monotonic() < deadline, "the server does not start"
-            time.sleep(0.1)
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch, make_store):
-    """Start a server of a new store, which may read the frames that this process writes."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    make_store(tmp_path / "served").close()
-    port = free_port()
-    frames = Places.of(f"http://127.0.0.1:{port}").frames
-    frames.mkdir(parents=True)
-    server = Server(tmp_path / "served", frames, port)
-    server.start()
-    server.wait()
-    yield server
-    server.kill()
+from support.tiled_server import READ_KEY, WRITE_KEY, Server, free_port
 
 
 @pytest.mark.slow

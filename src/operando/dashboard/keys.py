@@ -55,7 +55,7 @@ class KeyAuth(AuthProvider):  # type: ignore[misc]
 
     def cookie(self, role: str) -> str:
         """Make the cookie of a role."""
-        return create_signed_value(self._secret, COOKIE, role).decode()
+        return str(create_signed_value(self._secret, COOKIE, role), "ascii")
 
     @property
     def get_user(self) -> Any:

@@ -93,7 +93,8 @@ class Page:
         except OperandoError as error:
             self._asked = str(error)
         else:
-            self._asked = f"{time.strftime('%H:%M:%S')} asked run {self._uid[:8]} to {action.replace('-', ' its ')}"
+            what = action.replace("-", " its ")
+            self._asked = f"{time.strftime('%H:%M:%S')} asked run {self._uid[:8]} to {what}"
         self.refresh()
 
     def refresh(self) -> None:
