@@ -10,16 +10,25 @@ from bluesky import preprocessors as bpp
 from bluesky.utils import RunEngineInterrupted
 
 from operando.cli import main
-from operando.devices import simulated_mapping_station
-from operando.devices.epics_signals import MissingPVs, put_and_wait, wait_for
-from operando.devices.epics_station import MappingNames, epics_mapping_station
+from operando.devices import simulated_loading_station, simulated_mapping_station
+from operando.devices.epics_signals import MissingPVs, disconnect, put_and_wait, wait_for
+from operando.devices.epics_station import (
+    LoadingNames,
+    MappingNames,
+    epics_loading_station,
+    epics_mapping_station,
+)
+from operando.devices.exposure import READOUT_S
 from operando.errors import BadInput, DeviceError, LimitError
-from operando.ioc.epics_sim import epics_sim_mapping
+from operando.ioc.epics_sim import CONNECT_S
+from operando.ioc.running import running_ioc
 from operando.ioc.settings import IocSettings
 from operando.physics.geometry import DetectorGeometry
-from operando.plans import map_fly, map_raster
+from operando.plans import WatchSettings, map_fly, map_raster, watch_kinetics
 from operando.simulations.beamline import MapBeamline
 from operando.simulations.clock import Clock
+from operando.simulations.gas_cell import GasLoading
+from operando.simulations.loading_beamline import LoadingBeamline
 from operando.simulations.specimen import CorrodedSteel
 
 SEED, SHAPE, STEP = 5, (3, 4), 2.0
@@ -27,11 +36,29 @@ GRID = {"shape": SHAPE, "step": STEP, "exposure": 0.02}
 
 
 @pytest.fixture(scope="module")
-def ioc(tmp_path_factory):
-    """A station over Channel Access; other tests' moves and frames are not undone."""
-    settings = IocSettings(seed=SEED, speed=math.inf, shape=SHAPE, step_um=STEP)
-    with epics_sim_mapping(settings, tmp_path_factory.mktemp("frames")) as station:
-        yield station
+def running():
+    """One IOC for all; what a test moves and exposes is not undone."""
+    settings = IocSettings("all", seed=SEED, speed=math.inf, shape=SHAPE, step_um=STEP)
+    with running_ioc(settings):
+        yield
+
+
+@pytest.fixture(scope="module")
+def ioc(running, tmp_path_factory):
+    """The mapping station over Channel Access."""
+    folder = tmp_path_factory.mktemp("frames")
+    station = epics_mapping_station("sim:mapping:", folder, timeout=CONNECT_S)
+    yield station
+    disconnect(station.stage, station.shutter, station.monitor, station.detector, station.flyer)
+
+
+@pytest.fixture(scope="module")
+def loading(running, tmp_path_factory):
+    """The gas-loading station over Channel Access."""
+    names, folder = LoadingNames(wait="wait"), tmp_path_factory.mktemp("frames")
+    station = epics_loading_station("sim:kinetics:", folder, names=names, timeout=CONNECT_S)
+    yield station
+    disconnect(station.gas, station.shutter, station.monitor, station.detector, station.train)
 
 
 @pytest.fixture
@@ -54,7 +81,7 @@ class Seen:
         return [doc for name, doc in self.docs if name == kind]
 
     def column(self, key):
-        events = [[doc["data"][key]] for doc in self.of("event")]
+        events = [[doc["data"][key]] for doc in self.of("event") if key in doc["data"]]
         pages = [doc["data"][key] for doc in self.of("event_page")]
         return [value for values in events + pages for value in values]
 
@@ -193,3 +220,23 @@ def test_an_ioc_refuses_a_used_port(monkeypatch, capsys):
             main()
     assert stop.value.code == 2
     assert f"port {port} of 127.0.0.1 is in use" in capsys.readouterr().err
+
+
+def gas_run(station):
+    """Documents of a short loading: before the valve opens, and after."""
+    engine, seen = RunEngine({}), Seen()
+    engine.subscribe(seen)
+    engine(watch_kinetics(station, None, settings=WatchSettings(0.1, before=4, longest=1.5)))
+    return seen
+
+
+def test_a_gas_loading_is_the_same_over_epics(loading, tmp_path):
+    clock = Clock(math.inf)
+    source = LoadingBeamline(GasLoading(), SEED, began=clock.now())
+    over_epics = gas_run(loading)
+    in_process = gas_run(simulated_loading_station(source, clock, tmp_path))
+    assert over_epics.column("i0") == in_process.column("i0")
+    np.testing.assert_array_equal(over_epics.frames(), in_process.frames())
+    for seen in (over_epics, in_process):
+        starts = np.array(seen.column("frame_start"))
+        np.testing.assert_allclose(np.diff(starts), 0.1 + READOUT_S, atol=1e-6)

@@ -201,6 +201,7 @@ def kinetics(
     shape: Annotated[
         float | None, typer.Option(help="Its shape parameter, where it has one.")
     ] = None,
+    station: StationName = "sim",
     out: Out = Path("operando-out"),
     store: Store = None,
     as_json: Json = False,
@@ -223,6 +224,7 @@ def kinetics(
         stop=stop,
         law=law,
         shape=shape,
+        station=station,
     )
     try:
         result = run_kinetics_demo(settings, console())

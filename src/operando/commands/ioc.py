@@ -11,7 +11,7 @@ from operando.commands.options import Json, Speed, parse_shape, parse_speed, pri
 
 
 def ioc(
-    station: Annotated[str, typer.Option(help="Which station: mapping.")] = "mapping",
+    station: Annotated[str, typer.Option(help="mapping, kinetics or all.")] = "all",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the specimen and of the noise.")] = 7,
     speed: Speed = "1",
     shape: Annotated[str, typer.Option(help="Rows x columns of the mapping section.")] = "95x80",
@@ -41,11 +41,13 @@ def ioc(
     if port:
         address = Address(port, address.repeater_port)
 
+    begins = [settings.prefix_of(name) for name in settings.stations]
+
     def ready(number: int) -> None:
         if as_json:
-            print_json({"prefix": prefix, "pvs": number, "environment": address.client()})
+            print_json({"prefixes": begins, "pvs": number, "environment": address.client()})
         else:
-            print(f"{station} station: {number} process variables, {prefix}...")
+            print(f"{number} process variables: {', '.join(f'{begin}...' for begin in begins)}")
             print("a client needs:")
             for key, value in address.client().items():
                 print(f"  export {key}={value}")

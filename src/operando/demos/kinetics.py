@@ -24,7 +24,7 @@ from operando.kinetics_session import kinetics_session
 from operando.physics.kinetic_laws import LAWS
 from operando.plans.kinetics import measure_ends, watch_kinetics
 from operando.plans.kinetics_settings import WatchSettings
-from operando.session import default_store
+from operando.session import check_station, default_store
 from operando.simulations.gas_cell import LoadingTruth
 
 #: What the published fit of argon in CPL-1 states (Sci. Rep. 2023, 10.1038/s41598-023-40573-z).
@@ -65,6 +65,8 @@ class KineticsDemo:
         The law that the simulated crystal follows.
     shape : float, optional
         Its parameter, where it has one.
+    station : str
+        "sim", or "epics-sim" for the same one behind EPICS process variables.
     """
 
     seed: int = 7
@@ -79,6 +81,7 @@ class KineticsDemo:
     reference_s: float = 60.0
     law: str = "first_order"
     shape: float | None = None
+    station: str = "sim"
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -87,6 +90,7 @@ class KineticsDemo:
             raise BadInput(f"--period is {self.period} s; more than {READOUT_S:g} s is needed")
         if not self.reference_s > 0:
             raise BadInput(f"a reference of {self.reference_s} s makes no sense")
+        check_station(self.station)
         self.watch()
         self.truth()
 
@@ -138,6 +142,7 @@ def run_kinetics_demo(settings: KineticsDemo, console: Console) -> dict[str, Any
             speed=settings.speed,
             store=store,
             truth=settings.truth(),
+            station=settings.station,
             console=console,
         ) as session:
             slow = max(settings.exposure, _REFERENCE_EXPOSURE_S)

@@ -46,6 +46,7 @@ class Camera(Device):  # type: ignore[misc]
     num_images = Component(EpicsSignalWithRBV, "NumImages", kind="omitted")
     image_mode = Component(EpicsSignalWithRBV, "ImageMode", kind="omitted")
     trigger_mode = Component(EpicsSignalWithRBV, "TriggerMode", kind="omitted")
+    array_counter = Component(EpicsSignalWithRBV, "ArrayCounter", kind="omitted")
     array_callbacks = Component(EpicsSignalWithRBV, "ArrayCallbacks", kind="omitted")
     rows = Component(EpicsSignalRO, "ArraySizeY_RBV", kind="omitted")
     columns = Component(EpicsSignalRO, "ArraySizeX_RBV", kind="omitted")
@@ -122,6 +123,8 @@ class EpicsPilatus(DetectorFacts):
         self._series_count = 0
         self._file_stem = ""
         self._set: tuple[int, int] | None = None
+        #: Frames of the last acquisition.
+        self.last_taken = 0
         self._waiting: Reached | None = None
 
     def check(self) -> None:
@@ -319,7 +322,8 @@ class EpicsPilatus(DetectorFacts):
 
     def _count(self) -> None:
         if self._series is not None:
-            self._series.took(int(self.hdf.num_captured.get()) - self._series.frames)
+            self.last_taken = int(self.hdf.num_captured.get()) - self._series.frames
+            self._series.took(self.last_taken)
 
     def _open_series(self) -> SeriesDocuments:
         self.discard()

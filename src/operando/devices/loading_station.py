@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from operando.devices.dwell import Dwell
 from operando.devices.frame_train import FrameTrain
@@ -12,6 +12,7 @@ from operando.devices.gas_cell import GasCell
 from operando.devices.ion_chamber import IonChamber
 from operando.devices.pilatus import Pilatus100K
 from operando.devices.shutter import Shutter
+from operando.devices.station import HasNow
 from operando.devices.timed_beam import TimedBeam
 
 if TYPE_CHECKING:
@@ -25,29 +26,29 @@ class LoadingStation:
 
     Parameters
     ----------
-    gas : GasCell
+    gas : GasCell or EpicsGasCell
         Lets the gas in, and out.
-    detector : Pilatus100K
+    detector : Pilatus100K or EpicsPilatus
         Takes the frames.
-    monitor : IonChamber
+    monitor : IonChamber or EpicsMonitor
         Counts the incoming beam.
-    shutter : Shutter
+    shutter : Shutter or EpicsShutter
         Lets the beam through.
-    train : FrameTrain
+    train : FrameTrain or EpicsFrameTrain
         Frames without gaps between them.
-    dwell : Dwell
+    dwell : Dwell or EpicsDwell
         Waits.
     clock : Clock
         The time of all of them.
     """
 
-    gas: GasCell
-    detector: Pilatus100K
-    monitor: IonChamber
-    shutter: Shutter
-    train: FrameTrain
-    dwell: Dwell
-    clock: Clock
+    gas: Any
+    detector: Any
+    monitor: Any
+    shutter: Any
+    train: Any
+    dwell: Any
+    clock: HasNow
 
 
 def simulated_loading_station(

@@ -11,12 +11,16 @@ from operando.errors import OperandoError
 from operando.ioc.address import Address
 from operando.ioc.process import run_ioc
 from operando.ioc.settings import IocSettings
+from operando.simulations.gas_cell import LoadingTruth
 
 
 def main() -> None:
     """Serve until standard input is closed, which it is when whoever holds it ends."""
     told = json.loads(sys.argv[1])
-    settings = IocSettings(**{**told["settings"], "shape": tuple(told["settings"]["shape"])})
+    values = told["settings"]
+    values["shape"] = tuple(values["shape"])
+    values["truth"] = None if values["truth"] is None else LoadingTruth(**values["truth"])
+    settings = IocSettings(**values)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         run_ioc(settings, Address(**told["address"]), lambda number: print("ready", flush=True))

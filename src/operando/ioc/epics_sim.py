@@ -5,10 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
+
+from ophyd import Device
 
 from operando.devices.epics_signals import disconnect, require_client
-from operando.devices.epics_station import epics_mapping_station
+from operando.devices.epics_station import (
+    LoadingNames,
+    epics_loading_station,
+    epics_mapping_station,
+)
+from operando.devices.loading_station import LoadingStation
 from operando.devices.station import Station
 from operando.ioc.running import running_ioc
 from operando.ioc.settings import IocSettings
@@ -36,13 +45,47 @@ def epics_sim_mapping(settings: IocSettings, data_dir: Path) -> Iterator[Station
     require_client()
     with running_ioc(settings):
         station = epics_mapping_station(
-            settings.prefix_of("mapping"),
+            settings.prefix_of("mapping"), data_dir, clock=_clock(settings), timeout=CONNECT_S
+        )
+        with _connected(station):
+            yield station
+
+
+@contextmanager
+def epics_sim_loading(settings: IocSettings, data_dir: Path) -> Iterator[LoadingStation]:
+    """Start an IOC of the gas-loading station, and connect to it.
+
+    Parameters
+    ----------
+    settings, data_dir
+        As for `epics_sim_mapping`.
+
+    Yields
+    ------
+    LoadingStation
+        On process variables alone.
+    """
+    require_client()
+    with running_ioc(settings):
+        station = epics_loading_station(
+            settings.prefix_of("kinetics"),
             data_dir,
-            clock=Clock(settings.speed if math.isfinite(settings.speed) else 1.0),
+            names=LoadingNames(wait="wait"),
+            clock=_clock(settings),
             timeout=CONNECT_S,
         )
-        devices = station.stage, station.shutter, station.monitor, station.detector, station.flyer
-        try:
+        with _connected(station):
             yield station
-        finally:
-            disconnect(*devices)
+
+
+def _clock(settings: IocSettings) -> Clock:
+    return Clock(settings.speed if math.isfinite(settings.speed) else 1.0)
+
+
+@contextmanager
+def _connected(station: Any) -> Iterator[None]:
+    devices = [getattr(station, role.name) for role in fields(station)]
+    try:
+        yield
+    finally:
+        disconnect(*(device for device in devices if isinstance(device, Device)))

@@ -44,9 +44,10 @@ def run_ioc(settings: IocSettings, address: Address, ready: Callable[[int], None
     address.refuse_if_used()
     # Before ophyd and caproto are imported: the IOC's own devices need no Channel Access.
     os.environ |= {**address.server(), "OPHYD_CONTROL_LAYER": "dummy"}
-    from operando.ioc.stations import board_of
+    from operando.ioc.stations import boards_of
     from operando.simulations.ioc_server import serve
 
     with tempfile.TemporaryDirectory(prefix="operando-ioc-") as folder:
-        board = board_of(settings, Path(folder))
-        serve(board, address.repeater_port, lambda: ready(len(board.pvdb)))
+        boards = boards_of(settings, Path(folder))
+        number = sum(len(board.pvdb) for board in boards)
+        serve(boards, address.repeater_port, lambda: ready(number))

@@ -62,6 +62,16 @@ class ServedPilatus(Pilatus100K):
         """Hand frames to the file plugin."""
         self.files.put(frames)
 
+    def expose(self, num: int) -> Outcome:
+        """Take one frame; more are taken by pulses or in a train."""
+        if num != 1:
+            raise BadInput(f"NumImages is {num}: with the internal trigger this camera takes 1")
+        outcome: Outcome = self.trigger()
+        return outcome
+
+    def begin_anew(self) -> None:
+        """Nothing: every frame begins when it is asked for."""
+
     def _new_file(self, path: Path) -> FrameWriter:
         settings = {key: item["value"] for key, item in self.read_configuration().items()}
         return FrameWriter(path, self.shape, settings)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from operando.errors import BadInput
+from operando.simulations.gas_cell import LoadingTruth
 
-STATIONS = ("mapping",)
+STATIONS = ("mapping", "kinetics")
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class IocSettings:
     Parameters
     ----------
     station : str
-        One of `STATIONS`.
+        One of `STATIONS`, or "all".
     prefix : str
         Begin of the name of every process variable; the station's name follows.
     seed : int
@@ -25,6 +26,10 @@ class IocSettings:
         Simulated seconds in a real one; infinity does not wait.
     shape, step_um
         Rows and columns of the mapping station's section, and their distance in µm.
+    flux : float
+        Of the kinetics station, relative to that of the published record.
+    truth : LoadingTruth, optional
+        How the kinetics station's crystal loads; as published if not given.
 
     Raises
     ------
@@ -38,12 +43,20 @@ class IocSettings:
     speed: float = 1.0
     shape: tuple[int, int] = (95, 80)
     step_um: float = 2.0
+    flux: float = 1.0
+    truth: LoadingTruth | None = None
 
     def __post_init__(self) -> None:
-        if self.station not in STATIONS:
-            raise BadInput(f"there is no station {self.station!r}; one of {', '.join(STATIONS)}")
+        if self.station not in (*STATIONS, "all"):
+            names = ", ".join((*STATIONS, "all"))
+            raise BadInput(f"there is no station {self.station!r}; one of {names} is needed")
         if self.seed < 0:
             raise BadInput(f"a seed is 0 or more, got {self.seed}")
+
+    @property
+    def stations(self) -> tuple[str, ...]:
+        """The stations that are served."""
+        return STATIONS if self.station == "all" else (self.station,)
 
     def prefix_of(self, station: str) -> str:
         """Begin of the names of one station's process variables.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from operando.ioc.loading import loading_board
 from operando.ioc.mapping import mapping_board
 from operando.ioc.settings import IocSettings
 from operando.simulations.soft_ioc import Board
 
 
-def board_of(settings: IocSettings, folder: Path) -> Board:
-    """Build the process variables of a station.
+def boards_of(settings: IocSettings, folder: Path) -> list[Board]:
+    """Build the process variables of a station, or of all.
 
     Parameters
     ----------
@@ -20,7 +21,12 @@ def board_of(settings: IocSettings, folder: Path) -> Board:
 
     Returns
     -------
-    Board
+    list of Board
     """
-    boards = {"mapping": mapping_board}
-    return boards[settings.station](settings, folder)
+    makers = {"mapping": mapping_board, "kinetics": loading_board}
+    boards = []
+    for station in settings.stations:
+        own = folder / station
+        own.mkdir()
+        boards.append(makers[station](settings, own))
+    return boards

@@ -20,6 +20,10 @@ from caproto import (
 class Performs(Protocol):
     """What does what a put asks for."""
 
+    def now(self) -> float:
+        """Return the time, seconds since 1970-01-01 UTC."""
+        ...
+
     async def perform(self, channel: Any) -> None:
         """Do it, and wait until it has ended."""
         ...
@@ -31,11 +35,18 @@ class _Served:
     board: Performs
     on_put: Callable[[Any], Any] | None = None
     read_only = False
+    ask: Callable[[], Any] | None = None
     twins: tuple[str, ...] = ()
 
     def check_access(self, host: str, user: str) -> AccessRights:
         """Say what a client may do."""
         return AccessRights.READ if self.read_only else AccessRights.READ | AccessRights.WRITE
+
+    async def read(self, data_type: Any) -> Any:
+        """Answer a client that asks: with the value of this moment, where there is one."""
+        if self.ask is not None:
+            await self.write(self.ask(), timestamp=self.board.now())  # type: ignore[attr-defined]
+        return await self._read(data_type)  # type: ignore[attr-defined]
 
     async def write_from_dbr(
         self, data: Any, data_type: Any, metadata: Any, *, flags: int = 0

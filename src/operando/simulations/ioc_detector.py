@@ -43,8 +43,12 @@ class Exposing(Protocol):
         """Time from one frame to the next, s."""
         ...
 
-    def trigger(self) -> Outcome:
-        """Take one frame."""
+    def expose(self, num: int) -> Outcome:
+        """Take frames, each one period after the one before."""
+        ...
+
+    def begin_anew(self) -> None:
+        """Take the next frame at once, whenever the one before was."""
         ...
 
     def stop(self, *, success: bool = False) -> None:
@@ -209,6 +213,8 @@ class Camera:
 
     def _count_from(self, value: int) -> None:
         self._counter = value
+        if value == 0:
+            self._detector.begin_anew()
 
     def _acquire(self, value: str) -> Outcome | None:
         if value != "Acquire":
@@ -218,7 +224,7 @@ class Camera:
         self._taken = 0
         self._state("Acquiring")
         if self._get("TriggerMode") == "Internal":
-            return self._ending(self._detector.trigger())
+            return self._ending(self._detector.expose(self._get("NumImages")))
         self._armed = Pending()
         return self._ending(self._armed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -43,26 +43,27 @@ class _Server(Context):  # type: ignore[misc]
         await super().tcp_handler(client, address)
 
 
-async def _serve(board: Board, repeater_port: int, ready: Callable[[], None]) -> None:
+async def _serve(boards: Sequence[Board], repeater_port: int, ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     with suppress(OSError):  # the site has a repeater
         await loop.create_datagram_endpoint(_Repeater, local_addr=(LOOPBACK, repeater_port))
 
     async def begin(library: Any) -> None:
         ready()
-        await board.began(library)
+        await asyncio.gather(*(board.began() for board in boards))
 
-    await _Server(board.pvdb, [LOOPBACK]).run(startup_hook=begin)
+    pvdb = {name: channel for board in boards for name, channel in board.pvdb.items()}
+    await _Server(pvdb, [LOOPBACK]).run(startup_hook=begin)
 
 
-def serve(board: Board, repeater_port: int, ready: Callable[[], None]) -> None:
+def serve(boards: Sequence[Board], repeater_port: int, ready: Callable[[], None]) -> None:
     """Serve process variables on the loopback interface until interrupted.
 
     The port is that of ``EPICS_CA_SERVER_PORT``.
 
     Parameters
     ----------
-    board : Board
+    boards : sequence of Board
         The process variables.
     repeater_port : int
         Where clients look for a repeater.
@@ -71,4 +72,4 @@ def serve(board: Board, repeater_port: int, ready: Callable[[], None]) -> None:
     """
     logging.getLogger("caproto").setLevel(logging.CRITICAL)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(board, repeater_port, ready))
+        asyncio.run(_serve(boards, repeater_port, ready))

@@ -81,7 +81,7 @@ class Board:
     def __init__(self, prefix: str, now: Callable[[], float]) -> None:
         self.prefix = prefix
         self.pvdb: dict[str, Any] = {}
-        self._now = now
+        self.now = now
         self._driver = ThreadPoolExecutor(1, thread_name_prefix="operando-ioc")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin: list[Callable[[], Awaitable[None]]] = []
@@ -96,11 +96,16 @@ class Board:
         limits: tuple[float, float] = (0.0, 0.0),
         rbv: bool = False,
         read_only: bool = False,
+        ask: Callable[[], float] | None = None,
     ) -> None:
-        """Add a floating-point number; `rbv` adds the read-back that follows it."""
+        """Add a floating-point number; `rbv` adds the read-back that follows it.
+
+        `ask` gives the value whenever a client gets it.
+        """
         low, high = limits
         facts = {"units": units, "lower_ctrl_limit": low, "upper_ctrl_limit": high}
         self._add(name, lambda: Number(value=float(value), precision=6, **facts), put, read_only)
+        self.pvdb[self.prefix + name].ask = ask
         if rbv:
             self._twin(name, lambda: Number(value=float(value), precision=6, **facts))
 
@@ -198,7 +203,7 @@ class Board:
         """
         if self._loop is None:
             return
-        stamp = self._now() if timestamp is None else timestamp
+        stamp = self.now() if timestamp is None else timestamp
         channel = self.pvdb[self.prefix + name]
 
         def write() -> None:
@@ -214,7 +219,7 @@ class Board:
     async def perform(self, channel: Any) -> None:
         """Do what a put asks for, and wait until it has ended."""
         for twin in channel.twins:
-            await self.pvdb[twin].write(channel.value, timestamp=self._now())
+            await self.pvdb[twin].write(channel.value, timestamp=self.now())
         if channel.on_put is None:
             return
         loop = asyncio.get_running_loop()
@@ -231,8 +236,8 @@ class Board:
         if error is not None:
             raise error
 
-    async def began(self, library: Any) -> None:
-        """Take note that the server runs; caproto calls this."""
+    async def began(self) -> None:
+        """Take note that the server runs, and do what is to be done while it does."""
         self._loop = asyncio.get_running_loop()
         await asyncio.gather(*(task() for task in self._begin))
 
