@@ -1,29 +1,16 @@
 import json
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
-
-from operando.cli import main
 
 AXIS = np.linspace(12.0, 60.0, 600)
 
 
 @pytest.fixture
-def run(monkeypatch, capfd):
+def run(operando):
     """Give ``operando classify`` arguments; get status, stdout and stderr."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["operando", "classify", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, err = capfd.readouterr()
-        return status, out, err
-
-    return call
+    return partial(operando, "classify")
 
 
 @pytest.fixture

@@ -1,35 +1,15 @@
 """``operando kinetics`` as a user runs it."""
 
 import json
-import sys
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 
-from operando import cli
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["operando", "kinetics", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code
-        out = capsys.readouterr()
-        return Done(status, out.out, out.err)
-
-    return call
+def run(operando):
+    return partial(operando, "kinetics")
 
 
 def table(path, rows, header="time,value"):

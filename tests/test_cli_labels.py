@@ -1,37 +1,18 @@
 """``operando classify`` and ``operando train`` as a user runs them."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
 from operando.agents.phase_classifier import PhaseClassifier
-from operando.cli import main
 from operando.commands.labels import classify_files, labels_table
 from operando.physics.phases import CRYSTALLINE, LABELS
 
 
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Give ``operando`` arguments; get status, stdout and stderr."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["operando", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, err = capfd.readouterr()
-        return status, out, err
-
-    return call
-
-
-def test_the_measured_minerals_are_named(run, shared_data):
+def test_the_measured_minerals_are_named(operando, shared_data):
     file = shared_data / "xrd" / "measured_minerals_cu_kalpha.csv"
-    status, out, err = run("classify", file, "--wavelength", 1.5406, "--json")
+    status, out, err = operando("classify", file, "--wavelength", 1.5406, "--json")
     assert (status, err) == (0, "")
     result = json.loads(out.splitlines()[-1])
     assert result["model_version"] == PhaseClassifier.shipped().version
@@ -63,9 +44,9 @@ def test_energy_says_the_same_as_wavelength(shared_data):
         assert list(x["labels"].values()) == pytest.approx(list(y["labels"].values()), abs=1e-6)
 
 
-def test_a_calibrants_frame_is_other_and_its_lines_are_where_they_belong(run, shared_data):
+def test_a_calibrants_frame_is_other_and_its_lines_are_where_they_belong(operando, shared_data):
     folder = shared_data / "xrd"
-    status, out, err = run(
+    status, out, err = operando(
         "classify",
         folder / "ceo2_pilatus1m.tif",
         "--poni",
@@ -88,9 +69,9 @@ def test_a_calibrants_frame_is_other_and_its_lines_are_where_they_belong(run, sh
     assert row["labels"]["other"] >= 0.5
 
 
-def test_the_table_for_a_person_names_what_is_there(run, shared_data):
+def test_the_table_for_a_person_names_what_is_there(operando, shared_data):
     file = shared_data / "xrd" / "measured_minerals_cu_kalpha.csv"
-    status, _, err = run("classify", file, "--wavelength", 1.5406)
+    status, _, err = operando("classify", file, "--wavelength", 1.5406)
     assert status == 0
     for name in ("goethite", "quartz", "α-FeOOH", "Fe₃O₄", "unexplained"):
         assert name in err
@@ -98,9 +79,9 @@ def test_the_table_for_a_person_names_what_is_there(run, shared_data):
     assert table.row_count == 6
 
 
-def test_a_model_can_be_trained_and_loaded(run, tmp_path):
+def test_a_model_can_be_trained_and_loaded(operando, tmp_path):
     path = tmp_path / "own.model"
-    status, out, _ = run("train", path, "--patterns", 1000, "--seed", 3, "--json")
+    status, out, _ = operando("train", path, "--patterns", 1000, "--seed", 3, "--json")
     assert status == 0
     result = json.loads(out.splitlines()[-1])
     assert result["file"] == str(path)
@@ -110,17 +91,17 @@ def test_a_model_can_be_trained_and_loaded(run, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [("--patterns", "10"), ("--seed", "-1"), ("--seed", "x")])
-def test_a_training_that_makes_no_sense_is_refused(run, tmp_path, arguments):
-    status, out, err = run("train", tmp_path / "own.npz", *arguments)
+def test_a_training_that_makes_no_sense_is_refused(operando, tmp_path, arguments):
+    status, out, err = operando("train", tmp_path / "own.npz", *arguments)
     assert status == 2
     assert out == ""
     assert arguments[0] in err
     assert "Traceback" not in err
 
 
-def test_a_model_that_cannot_be_written_is_refused_before_the_training(run, tmp_path):
+def test_a_model_that_cannot_be_written_is_refused_before_the_training(operando, tmp_path):
     for out in (tmp_path / "absent" / "own.npz", tmp_path):
-        status, _, err = run("train", out)
+        status, _, err = operando("train", out)
         assert status == 2
         assert err.count("\n") == 1
         assert str(out) in err

@@ -1,37 +1,18 @@
 """``operando lcf`` as a user runs it."""
 
 import json
-import sys
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from operando import cli
 from operando.agents.xas_spectra import read_spectrum
 
 
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["operando", "lcf", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code
-        out = capsys.readouterr()
-        return Done(status, out.out, out.err)
-
-    return call
+def run(operando):
+    return partial(operando, "lcf")
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """``operando demo battery`` by large steps: real stations, agents and store, end to end."""
 
-import contextlib
 import io
 import json
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,6 @@ from operando.agents.soc_config import SocStepperConfig
 from operando.agents.soc_library import SocLibrary
 from operando.agents.soc_stepper import SocStepper
 from operando.battery_session import battery_session
-from operando.cli import main
 from operando.demos.battery import run_battery_demo, summary_table
 from operando.demos.battery_runs import charging_agent, measure_charge
 from operando.demos.battery_score import Errors, score
@@ -102,10 +99,10 @@ def test_charge_table_and_references_are_in_the_store(result, out):
     assert Path(agent["config"]["library"]).exists()
 
 
-def test_a_replay_writes_every_row_again_and_sees_one_that_was_changed(monkeypatch, result, out):
+def test_a_replay_writes_every_row_again_and_sees_one_that_was_changed(operando, result, out):
     words = ("replay", result["uid"], "--verify", "--json", "--store", result["store"])
     aside = library_file(result, out).rename(out / "aside.npz")  # so that only the store is left
-    status, said, _ = call(monkeypatch, *words, "--source", "tiled")
+    status, said, _ = operando(*words, "--source", "tiled")
     aside.rename(library_file(result, out))
     got = json.loads(said.splitlines()[-1])
     assert (status, got["identical"], got["rows"], got["rounded"]) == (0, True, 9, 0)
@@ -163,7 +160,7 @@ EARLIER = (
 )
 
 
-def test_a_charge_that_broke_off_goes_on_at_its_step(monkeypatch, session, result, out):
+def test_a_charge_that_broke_off_goes_on_at_its_step(operando, session, result, out):
     begun = []
 
     def crash(name, doc):
@@ -175,7 +172,7 @@ def test_a_charge_that_broke_off_goes_on_at_its_step(monkeypatch, session, resul
     with pytest.raises(RuntimeError, match="power"):
         charge(session, result, out, crash, step=0.4)
     words = ("--out", str(out), "--resume", begun[0], "--json")
-    status, said, _ = call(monkeypatch, "demo", "battery", *words)
+    status, said, _ = operando("demo", "battery", *words)
     got = json.loads(said.splitlines()[-1])
     assert (status, got["soc_steps"], got["failed_steps"], got["seed"]) == (0, 5, [], 6)
     assert got["library"] == result["library"]
@@ -184,18 +181,18 @@ def test_a_charge_that_broke_off_goes_on_at_its_step(monkeypatch, session, resul
     start = documents[0][1]
     assert (start["resumes"], start["completed"]) == (begun[0], [0, 1])
     words = ("replay", got["uid"], "--verify", "--json", "--store", result["store"])
-    status, said, _ = call(monkeypatch, *words)
+    status, said, _ = operando(*words)
     assert (status, json.loads(said.splitlines()[-1])["identical"]) == (0, True)
 
 
-def test_only_a_charge_that_broke_off_is_resumed(monkeypatch, session, result, out):
+def test_only_a_charge_that_broke_off_is_resumed(operando, session, result, out):
     for uid, why in ((result["uid"], "nothing to resume"), (result["reference_uid"], "nothing to")):
-        status, _, err = call(monkeypatch, "demo", "battery", "--out", str(out), "--resume", uid)
+        status, _, err = operando("demo", "battery", "--out", str(out), "--resume", uid)
         assert (status, len(err.strip().splitlines())) == (2, 1)
         assert why in err
 
 
-def test_an_agent_chooses_steps_rests_and_repeats(monkeypatch, session, result, out):
+def test_an_agent_chooses_steps_rests_and_repeats(operando, session, result, out):
     wanted = {"plan": "adaptive", "budget": 5, "rest": 600.0, "rest_slope": 2e-5}
     wanted["target_sd"] = 0.003
     uid = charge(session, result, out, lambda name, doc: None, **wanted)
@@ -215,7 +212,7 @@ def test_an_agent_chooses_steps_rests_and_repeats(monkeypatch, session, result, 
     assert max(one["decision_repeats"] for one in found["decisions"]) > 1
     assert len(found["xafs_mn"]) == 1 + sum(one["decision_repeats"] for one in found["decisions"])
     words = ("replay", uid, "--verify", "--json", "--store", result["store"])
-    status, said, _ = call(monkeypatch, *words)
+    status, said, _ = operando(*words)
     got = json.loads(said.splitlines()[-1])
     assert (status, got["identical"], got["compared"], got["rows"]) == (0, True, 4, 5)
 
@@ -257,22 +254,9 @@ def test_the_demonstrations_clock_begins_at_a_whole_second(result):
         assert one.clock.now() % 1.0 == 0.0
 
 
-def call(monkeypatch, *arguments):
-    """Run the command; its status and what it printed on stdout and stderr."""
-    monkeypatch.setattr(sys, "argv", ["operando", *arguments])
-    out, err = io.StringIO(), io.StringIO()
-    status = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-    return status, out.getvalue(), err.getvalue()
-
-
-def test_a_dry_run_prints_the_timetable_and_stores_nothing(monkeypatch, tmp_path):
+def test_a_dry_run_prints_the_timetable_and_stores_nothing(monkeypatch, operando, tmp_path):
     monkeypatch.chdir(tmp_path)
-    status, out, _ = call(monkeypatch, "demo", "battery", "--dry-run", "--step", "0.2", "--json")
+    status, out, _ = operando("demo", "battery", "--dry-run", "--step", "0.2", "--json")
     timetable = json.loads(out.splitlines()[-1])["timetable"]
     assert status == 0
     assert len(timetable) == 12  # a header, ten steps, the sum
@@ -294,8 +278,8 @@ def test_a_dry_run_prints_the_timetable_and_stores_nothing(monkeypatch, tmp_path
         ("--resume", "abcdef12", "--plan", "adaptive"),
     ],
 )
-def test_nonsense_is_refused_in_one_line(monkeypatch, arguments):
-    status, _, err = call(monkeypatch, "demo", "battery", *arguments)
+def test_nonsense_is_refused_in_one_line(operando, arguments):
+    status, _, err = operando("demo", "battery", *arguments)
     assert status == 2
     assert len(err.strip().splitlines()) == 1
     assert arguments[0].strip("-").replace("-", "_") in err.replace("-", "_")

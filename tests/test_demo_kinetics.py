@@ -1,15 +1,12 @@
 """``operando demo kinetics`` on a short record: real station, agent and store, end to end."""
 
-import contextlib
 import io
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from operando.cli import main
 from operando.demos.kinetics import KineticsDemo, run_kinetics_demo, summary_table
 from operando.errors import BadInput
 from operando.store import open_store
@@ -85,27 +82,14 @@ def test_the_summary_lays_it_out(result):
     assert "least squares" in sink.getvalue()
 
 
-def call(monkeypatch, *arguments):
-    """Run the command; its status and what it printed on stdout and stderr."""
-    monkeypatch.setattr(sys, "argv", ["operando", *arguments])
-    out, err = io.StringIO(), io.StringIO()
-    status = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-    return status, out.getvalue(), err.getvalue()
-
-
-def test_the_stored_run_is_decided_again_from_the_store_alone(monkeypatch, result, out):
+def test_the_stored_run_is_decided_again_from_the_store_alone(operando, result, out):
     with open_store(str(out / "store")) as store:
         run = store.catalog[result["uid"]]
         decisions = run["decisions"].read()
         assert run.metadata["start"]["resumes"] == result["reference_uid"]
     assert decisions["decision_t0"].values[-1] == result["t0"]["mean"]
     arguments = ("replay", result["uid"], "--verify", "--source", "tiled", "--json")
-    status, printed, _ = call(monkeypatch, *arguments, "--store", str(out / "store"))
+    status, printed, _ = operando(*arguments, "--store", str(out / "store"))
     replayed = json.loads(printed.splitlines()[-1])
     assert (status, replayed["identical"]) == (0, True)
     assert replayed["compared"] == replayed["decisions"] == len(decisions["decision_t0"])
@@ -115,9 +99,9 @@ def test_the_stored_run_is_decided_again_from_the_store_alone(monkeypatch, resul
     "arguments",
     [("--period", "0.0001"), ("--longest", "1"), ("--law", "magic"), ("--law", "avrami")],
 )
-def test_nonsense_is_refused_in_one_line(monkeypatch, tmp_path, arguments):
+def test_nonsense_is_refused_in_one_line(monkeypatch, operando, tmp_path, arguments):
     monkeypatch.chdir(tmp_path)
-    status, _, err = call(monkeypatch, "demo", "kinetics", *arguments)
+    status, _, err = operando("demo", "kinetics", *arguments)
     assert status == 2
     assert len(err.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []

@@ -1,16 +1,13 @@
 """``operando demo mapping`` on a small map: a real station, agent and store, end to end."""
 
-import contextlib
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from operando.cli import main
 from operando.demos.mapping import MappingDemo, run_mapping_demo, summary_table
 from operando.errors import BadInput
 from operando.physics.phases import LABELS
@@ -105,18 +102,13 @@ def test_the_summary_shows_every_label_in_three_ways(result):
     assert f"{result['exact_match']:.3f}" in text
 
 
-def test_the_command_prints_the_object_last_and_keeps_to_its_seed(
-    monkeypatch, capfd, out, result, tmp_path
-):
+def test_the_command_prints_the_object_last_and_keeps_to_its_seed(operando, out, result, tmp_path):
     arguments = ["--seed", "5", "--shape", "12x10", "--step", "8", "--dwell", "0.08"]
     arguments += ["--speed", "max", "--store", str(out / "store"), "--out", str(tmp_path), "--json"]
-    monkeypatch.setattr(sys, "argv", ["operando", "demo", "mapping", *arguments])
-    with contextlib.suppress(SystemExit):  # what it was is seen from what is printed
-        main()
-    printed, shown = capfd.readouterr()
-    again = json.loads(printed.splitlines()[-1])
+    done = operando("demo", "mapping", *arguments)
+    again = done.json()
     assert set(again) >= PROMISED
-    assert "Traceback" not in shown
+    assert "Traceback" not in done.stderr
     assert again["uid"] != result["uid"]
     for key in ("exact_match", "exact_match_raster", "label_accuracy", "brier", "ece"):
         assert again[key] == pytest.approx(result[key], abs=1e-6)
@@ -163,13 +155,10 @@ def test_dose_adds_up_for_a_map_of_any_size(shape):
         (["--seed", "-3"], "--seed"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(monkeypatch, capfd, tmp_path, out, arguments, message):
+def test_bad_input_is_one_line_and_status_2(operando, tmp_path, out, arguments, message):
     fixed = ["--out", str(tmp_path), "--store", str(out / "store"), "--shape", "3x3"]
-    monkeypatch.setattr(sys, "argv", ["operando", "demo", "mapping", *fixed, *arguments])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    printed, shown = capfd.readouterr()
-    assert stop.value.code == 2
+    status, printed, shown = operando("demo", "mapping", *fixed, *arguments)
+    assert status == 2
     assert printed == ""
     assert shown.count("operando: ") == 1
     assert message in shown

@@ -1,6 +1,5 @@
 """Ctrl-C in a real process: once pauses, twice aborts; the map is completed later."""
 
-import json
 import math
 import signal
 import subprocess
@@ -24,11 +23,13 @@ SHAPE = (18, 15)
 POINTS, REVISITS = 270, 54
 
 
-def command(out, *more):
+PYTHON = (sys.executable, "-c", "from operando.cli import main; main()")
+
+
+def words(out, *more):
     return [
-        *(sys.executable, "-c", "from operando.cli import main; main()", "demo", "mapping"),
-        *("--seed", "3", "--shape", "18x15", "--step", "5", "--dwell", "0.1", "--json"),
-        *("--out", str(out), "--store", str(out / "store"), *more),
+        *("demo", "mapping", "--seed", "3", "--shape", "18x15", "--step", "5", "--dwell", "0.1"),
+        *("--json", "--out", str(out), "--store", str(out / "store"), *more),
     ]
 
 
@@ -61,7 +62,7 @@ def interrupted(out):
     """Pause a map in its second pass, go on, abort it; say how it went."""
     went = {}
     with subprocess.Popen(
-        command(out, "--speed", "8"),
+        [*PYTHON, *words(out, "--speed", "8")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -116,12 +117,11 @@ def test_two_abort_and_leave_a_closed_run_and_a_checkpoint(interrupted, out):
     agent.close()
 
 
-def test_what_was_aborted_is_completed_to_the_same_map(interrupted, out, tmp_path):
+def test_what_was_aborted_is_completed_to_the_same_map(interrupted, operando, out, tmp_path):
     uid = interrupted["uid"]
-    done = subprocess.run(
-        command(out, "--speed", "max", "--resume", uid), capture_output=True, text=True, check=True
-    )
-    result = json.loads(done.stdout.splitlines()[-1])
+    done = operando(*words(out, "--speed", "max", "--resume", uid))
+    assert done.returncode == 0, done.stderr
+    result = done.json()
     first, second = documents(out, uid), documents(out, result["uid"])
     assert second[0][1]["resumes"] == result["resumes"] == uid
     assert second[-1][1]["exit_status"] == "success"

@@ -1,7 +1,6 @@
 """Phases of the user's own: a CIF file in, a classifier and a mapping agent that name it out."""
 
 import json
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,6 @@ from operando.agents.pattern_files import read_patterns
 from operando.agents.phase_classifier import PhaseClassifier, expit
 from operando.agents.phase_mapping import MappingConfig, PhaseMappingAgent
 from operando.agents.phase_training import TrainingConfig
-from operando.cli import main
 from operando.errors import BadInput
 from operando.physics.crystals import STRUCTURES, CrystalStructure, Site, from_cif
 from operando.physics.phases import LABELS
@@ -53,20 +51,6 @@ def model_file(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "own.npz"
     model.save(path)
     return path
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["operando", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        return status, *capfd.readouterr()
-
-    return call
 
 
 # --- naming ---------------------------------------------------------------------------------
@@ -222,20 +206,22 @@ def test_phases_that_share_some_lines_may_be_added(hematite):
 # --- as a user runs it ----------------------------------------------------------------------
 
 
-def test_a_cif_on_the_command_line_names_the_mineral(run, folder, shared_data):
+def test_a_cif_on_the_command_line_names_the_mineral(operando, folder, shared_data):
     file = shared_data / "xrd" / "measured_minerals_cu_kalpha.csv"
     cif = folder / "hematite.cif"
-    status, out, _ = run("classify", file, "--wavelength", 1.5406, "--cif", cif, "--json")
+    status, out, _ = operando("classify", file, "--wavelength", 1.5406, "--cif", cif, "--json")
     assert status == 0
     rows = {row["name"]: row for row in json.loads(out.splitlines()[-1])["patterns"]}
     assert "hematite" in rows.pop("hematite")["present"]
     assert not [name for name, row in rows.items() if "hematite" in row["present"]]
 
 
-def test_a_trained_model_is_kept_and_used(run, folder, tmp_path):
+def test_a_trained_model_is_kept_and_used(operando, folder, tmp_path):
     path = tmp_path / "own.npz"
     cif = folder / "hematite.cif"
-    status, out, _ = run("train", path, "--cif", cif, "--patterns", 1000, "--seed", 4, "--json")
+    status, out, _ = operando(
+        "train", path, "--cif", cif, "--patterns", 1000, "--seed", 4, "--json"
+    )
     assert status == 0
     result = json.loads(out.splitlines()[-1])
     assert result["own"] == ["hematite"]
@@ -245,12 +231,12 @@ def test_a_trained_model_is_kept_and_used(run, folder, tmp_path):
     two_theta = np.linspace(12.0, 40.0, 400)
     np.savetxt(pattern, np.column_stack([two_theta, 100 + np.sin(two_theta)]))
     arguments = ("classify", pattern, "--energy", 10, "--model", path)
-    status, out, err = run(*arguments, "--json")
+    status, out, err = operando(*arguments, "--json")
     assert (status, err) == (0, "")
     [row] = json.loads(out)["patterns"]
     assert list(row["own"]) == ["hematite"]
     assert row["own"]["hematite"] < 0.5
-    status, _, err = run(*arguments, "--cif", folder / "quartz.cif")
+    status, _, err = operando(*arguments, "--cif", folder / "quartz.cif")
     assert status == 2
     assert "names hematite already" in err
 
@@ -267,15 +253,15 @@ def test_a_trained_model_is_kept_and_used(run, folder, tmp_path):
         ("rust.cif", cif_text(STRUCTURES["alpha_feooh"]), "has the lines of alpha_feooh"),
     ],
 )
-def test_a_bad_cif_costs_one_line_and_no_time(run, tmp_path, command, name, text, message):
+def test_a_bad_cif_costs_one_line_and_no_time(operando, tmp_path, command, name, text, message):
     cif, pattern = tmp_path / name, tmp_path / "pattern.xy"
     pattern.write_text("".join(f"{x} 10\n" for x in range(10, 40)))
     if text is not None:
         cif.write_text(text)
     if command == "train":
-        status, out, err = run("train", tmp_path / "own.npz", "--cif", cif)
+        status, out, err = operando("train", tmp_path / "own.npz", "--cif", cif)
     else:
-        status, out, err = run("classify", pattern, "--energy", 10, "--cif", cif)
+        status, out, err = operando("classify", pattern, "--energy", 10, "--cif", cif)
     assert (status, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1

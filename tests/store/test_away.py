@@ -89,18 +89,17 @@ def test_keys_are_new_told_once_and_nowhere_kept(tmp_path, make_store):
     make_store(tmp_path / "store").close()
     code = "from operando.cli import main; main()"
     words = ["serve", "--store", str(tmp_path / "store"), "--port", "0", "--json"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    told = json.loads(process.stdout.readline())
-    keys = told["read_key"].encode(), told["write_key"].encode()
-    assert keys[0] != keys[1]
-    headers = {"Authorization": f"Apikey {told['write_key']}"}
-    time.sleep(0.5)
-    with contextlib.suppress(httpx.HTTPError):
-        httpx.get(f"{told['address']}/api/v1/metadata/", headers=headers, timeout=30)
-    process.terminate()
-    out, said = process.communicate(timeout=30)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, *words], **pipes) as process:
+        told = json.loads(process.stdout.readline())
+        keys = told["read_key"].encode(), told["write_key"].encode()
+        assert keys[0] != keys[1]
+        headers = {"Authorization": f"Apikey {told['write_key']}"}
+        time.sleep(0.5)
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(f"{told['address']}/api/v1/metadata/", headers=headers, timeout=30)
+        process.terminate()
+        out, said = process.communicate(timeout=120)
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(key in text for key in keys for text in (out, said, *kept))
 

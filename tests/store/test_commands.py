@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import sys
 
 import fabio
 import h5py
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from operando import cli
 from operando.agents.phase_mapping import PhaseMappingAgent
 from operando.errors import BadInput
 from operando.plans.mapping import map_fly, map_two_pass
@@ -48,19 +46,13 @@ def mapped(tmp_path_factory):
 
 
 @pytest.fixture
-def operando(monkeypatch, capsys, mapped):
+def operando(monkeypatch, operando, mapped):
     """Run a command; return its status, its JSON or text, and what it said on stderr."""
+    monkeypatch.setenv("OPERANDO_STORE", str(mapped[0]))
 
     def run(*words):
-        monkeypatch.setenv("OPERANDO_STORE", str(mapped[0]))
-        monkeypatch.setattr(sys, "argv", ["operando", *map(str, words)])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, said = capsys.readouterr()
-        return status, json.loads(out.splitlines()[-1]) if "--json" in words else out, said
+        done = operando(*words)
+        return done.returncode, done.json() if "--json" in words else done.stdout, done.stderr
 
     return run
 
