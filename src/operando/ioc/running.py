@@ -62,6 +62,8 @@ def running_ioc(settings: IocSettings) -> Iterator[Address]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        # Ctrl-C in the terminal is for the measurement, which would lose its devices.
+        start_new_session=True,
     )
     assert child.stdin is not None
     assert child.stdout is not None
