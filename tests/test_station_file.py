@@ -65,7 +65,7 @@ def test_what_the_default_file_says_is_what_is_there_without_it():
     assert (bare.seed, bare.speed, bare.store) == (written.seed, written.speed, written.store)
 
 
-PARTS = ("mapping", "battery", "kinetics", "ring")
+PARTS = ("mapping", "battery", "kinetics", "focusing", "ring")
 
 MISTAKES = {
     "seed = -3": ("line 1", "seed is -3", "0 to"),

@@ -198,6 +198,15 @@ def test_kinetics_by_pasting_the_examples(beamtime, typed):
     assert run.start["resumes"] == beamtime.catalog[-2].start["uid"]
 
 
+def test_mirrors_are_focused_by_pasting_the_example(beamtime, typed):
+    said, result = typed("RE(plans.focus_kb())")
+    assert result.success, said
+    assert "small enough" in said
+    claim = beamtime.agents.focusing.report()["claim"]
+    assert claim["v"]["size_um"] < 1.4
+    assert claim["h"]["size_um"] < 2.2
+
+
 def test_names_for_a_profile_are_those_of_this_process(beamtime, monkeypatch):
     monkeypatch.setattr(beamtimes, "_current", [beamtime])
     space = {}

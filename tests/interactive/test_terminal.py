@@ -69,9 +69,14 @@ class Terminal:
         return self._spawned.exitstatus
 
 
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory):
+    """Give a session in an empty folder, with a new profile, slow enough to be interrupted."""
+    return Terminal(tmp_path_factory.mktemp("shift"), "--speed", "5")
+
+
 @pytest.mark.slow
-def test_the_readme_is_pasted_and_runs(tmp_path):
-    terminal = Terminal(tmp_path)
+def test_the_readme_is_pasted_and_runs(terminal):
     for word in ("station sim", "operando-out/store", "plans", "agents", "catalog", "Ctrl-C"):
         assert word in terminal.greeting
     blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S)
@@ -80,12 +85,10 @@ def test_the_readme_is_pasted_and_runs(tmp_path):
         said = terminal.paste(block.rstrip("\n"))
         assert "Error" not in said, said
     assert "120" in terminal.paste("agents.mapping.report()['points']")
-    assert terminal.leave() == 0
 
 
 @pytest.mark.slow
-def test_ctrl_c_pauses_and_twice_aborts(tmp_path):
-    terminal = Terminal(tmp_path, "--speed", "5", "--store", "mine")
+def test_ctrl_c_pauses_and_twice_aborts(terminal):
     long_map = "RE(plans.map_raster(shape=(12, 10), step=16.0, exposure=0.5))"
     terminal.begin(long_map)
     terminal.wait_for(r"map_raster: +\d+%.*[1-9]\d*/120")

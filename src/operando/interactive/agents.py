@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from operando.errors import BadInput
 
 if TYPE_CHECKING:
+    from operando.agents.coordinate_scan import CoordinateScanAgent
+    from operando.agents.focus_agent import FocusAgent
     from operando.agents.kinetics_agent import KineticsAgent
     from operando.agents.phase_mapping import PhaseMappingAgent
     from operando.agents.soc_library import SocLibrary
     from operando.agents.soc_stepper import SocStepper
     from operando.agents.soc_table import SocTableAgent
 
-_JOBS = ("mapping", "battery", "stepper", "kinetics")
+_JOBS = ("mapping", "battery", "stepper", "kinetics", "focusing", "coordinates")
 
 
 class Agents:
@@ -78,6 +80,26 @@ class Agents:
     @kinetics.setter
     def kinetics(self, agent: Any) -> None:
         self._put("kinetics", agent)
+
+    @property
+    def focusing(self) -> FocusAgent:
+        """Says where the mirrors go next, by Bayesian optimisation, and how small the beam is."""
+        agent: FocusAgent = self._agent("focusing")
+        return agent
+
+    @focusing.setter
+    def focusing(self, agent: Any) -> None:
+        self._put("focusing", agent)
+
+    @property
+    def coordinates(self) -> CoordinateScanAgent:
+        """The same one knob after the other, as by hand, for ``plans.focus_by_coordinates``."""
+        agent: CoordinateScanAgent = self._agent("coordinates")
+        return agent
+
+    @coordinates.setter
+    def coordinates(self, agent: Any) -> None:
+        self._put("coordinates", agent)
 
     def renew(self, job: str) -> Any:
         """Put a new agent, which knows nothing, in the place of one, and return it."""
@@ -143,6 +165,17 @@ class Agents:
 
         return KineticsAgent(KineticsAgentConfig(seed=self._seed))
 
+    def _new_focusing(self) -> Any:
+        from operando.agents.focus_agent import FocusAgent, FocusConfig
+
+        return FocusAgent(FocusConfig(seed=self._seed))
+
+    def _new_coordinates(self) -> Any:
+        from operando.agents.coordinate_scan import CoordinateScanAgent
+        from operando.agents.focus_config import FocusConfig
+
+        return CoordinateScanAgent(FocusConfig(seed=self._seed))
+
     def _library_path(self) -> str:
         return self._library[1] if self._library else ""
 
@@ -155,5 +188,5 @@ class Agents:
             else:
                 agent = self._made[job]
                 state = f"  [{type(agent).__name__}{', out of the run' if agent.error else ''}]"
-            lines.append(f"  agents.{job:<9} {about}{state}")
+            lines.append(f"  agents.{job:<12} {about}{state}")
         return "\n".join([*lines, "agents.mapping.report() says what one knows"])

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from operando import __version__
-from operando.stations.station_file import StationFile
+from operando.stations.station_file import JOBS, StationFile
 
 _BEGIN = (
     ("plans", "what can be measured", "plans   plans.map_two_pass?   plans.<Tab>"),
@@ -37,10 +37,14 @@ def greeting(file: StationFile, example: str) -> str:
     >>> print(greeting(read_station_file("sim"), "RE()").splitlines()[2])
     store    operando-out/store
     """
-    jobs = [f"{job} ({part.kind})" for job, part in _parts(file) if part is not None]
+    kinds: dict[str, list[str]] = {}
+    for job, part in _parts(file):
+        if part is not None:
+            kinds.setdefault(part.kind, []).append(job)
+    devices = "; ".join(f"{', '.join(jobs)}: {kind}" for kind, jobs in kinds.items())
     lines = [
         f"operando {__version__}   station {file.name}: {file.title}",
-        f"devices  {', '.join(jobs)}{_pace(file)}",
+        f"devices  {devices}{_pace(file)}",
         f"store    {file.store}",
         "",
         *(f"  {name:<9}{about:<22}{how}" for name, about, how in _BEGIN),
@@ -51,11 +55,11 @@ def greeting(file: StationFile, example: str) -> str:
 
 
 def _parts(file: StationFile) -> list[tuple[str, Any]]:
-    return [(job, getattr(file, job)) for job in ("mapping", "battery", "kinetics", "ring")]
+    return [(job, getattr(file, job)) for job in (*JOBS, "ring")]
 
 
 def _pace(file: StationFile) -> str:
-    if not any(getattr(part, "kind", "") == "simulated" for _, part in _parts(file)):
+    if not any(getattr(part, "kind", "") in ("simulated", "soft-ioc") for _, part in _parts(file)):
         return ""
     pace = "no waiting" if math.isinf(file.speed) else f"{file.speed:g} × real time"
-    return f"; seed {file.seed}, {pace}"
+    return f" (seed {file.seed}, {pace})"

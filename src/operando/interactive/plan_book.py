@@ -24,6 +24,7 @@ _FILLED = ("station", "cell", "detectors", "agents", "settings", "resume")
 _ABOUT = {
     "mapping": "micro-diffraction maps with station.mapping; agents.mapping listens",
     "battery": "a cell charged by steps, with station.battery; agents.battery listens",
+    "focusing": "mirrors and an edge, with station.focusing; agents.focusing listens",
     "kinetics": "gas loading, with station.kinetics; agents.kinetics listens",
 }
 
@@ -83,7 +84,7 @@ class Plans:
             for entry in self._entries.values():
                 if entry.job == job:
                     about = (inspect.getdoc(entry.function()) or "").splitlines()[0]
-                    lines += [f"  plans.{entry.name:<15} {about}", f"      {entry.call}"]
+                    lines += [f"  plans.{entry.name:<21} {about}", f"      {entry.call}"]
         return "\n".join([*lines, f"plans.{next(iter(self._entries))}? explains one"])
 
     def _bound(self, entry: Entry) -> Callable[..., Any]:

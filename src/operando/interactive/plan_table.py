@@ -103,4 +103,7 @@ ENTRIES = (
         "kinetics",
         settings="WatchSettings",
     ),
+    Entry("focusing", "focus_kb", "operando.plans.focus", "", "focusing"),
+    Entry("focusing", "focus_by_coordinates", "operando.plans.focus", "", "coordinates"),
+    Entry("focusing", "knife_edge", "operando.plans.focus", "half=20.0", "focusing"),
 )

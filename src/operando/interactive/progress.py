@@ -14,7 +14,7 @@ from tqdm import tqdm
 #: Shorter runs show nothing; and the time between two drawings, s.
 DELAY_S, EVERY_S = 0.5, 0.1
 #: Streams whose events are the points that a start document's ``num_points`` counts.
-_COUNTED = ("primary", "revisits", "empty", "loaded")
+_COUNTED = ("primary", "revisits", "empty", "loaded", "knife_v", "knife_h")
 
 
 class RunProgress:

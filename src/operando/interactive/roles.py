@@ -14,6 +14,7 @@ from operando.errors import BadInput
 from operando.stations.station_file import JOBS, StationFile
 
 if TYPE_CHECKING:
+    from operando.devices.focusing_station import FocusingStation
     from operando.devices.loading_station import LoadingStation
     from operando.devices.ring import Ring
     from operando.devices.station import Station
@@ -70,6 +71,12 @@ class StationRoles:
     def kinetics(self) -> LoadingStation:
         """Gas loading: ``gas``, ``detector``, ``monitor``, ``shutter``, ``train``, ``dwell``."""
         station: LoadingStation = self._role("kinetics", self._open_kinetics)
+        return station
+
+    @property
+    def focusing(self) -> FocusingStation:
+        """Focusing: ``mirrors``, ``stage`` with the edges, ``counters``, ``shutter``, ``dwell``."""
+        station: FocusingStation = self._role("focusing", self._open_focusing)
         return station
 
     @property
@@ -202,6 +209,15 @@ class StationRoles:
         station = simulated_loading_station(source, clock, self._frames_dir())
         self._behind_the_ring(station.shutter)
         self._on_open([station.gas])
+        return station
+
+    def _open_focusing(self) -> Any:
+        from operando.devices.focusing_station import simulated_focusing_station
+        from operando.simulations.clock import Clock
+
+        station = simulated_focusing_station(Clock(self._file.speed), self._file.seed)
+        self._behind_the_ring(station.shutter)
+        self._on_open([station.mirrors])
         return station
 
     def _open_ring(self) -> Any:

@@ -75,6 +75,19 @@ class KineticsPart:
 
 
 @dataclass(frozen=True)
+class FocusingPart:
+    """The mirrors that focus the beam, with an edge to measure it by.
+
+    Parameters
+    ----------
+    kind : str
+        ``"simulated"``: out of focus by the station's seed.
+    """
+
+    kind: str = "simulated"
+
+
+@dataclass(frozen=True)
 class RingPart:
     """The storage ring's signals, and when a plan waits for them.
 

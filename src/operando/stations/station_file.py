@@ -9,10 +9,17 @@ from importlib import resources
 from pathlib import Path
 
 from operando.errors import BadInput
-from operando.stations.parts import KINDS, BatteryPart, KineticsPart, MappingPart, RingPart
+from operando.stations.parts import (
+    KINDS,
+    BatteryPart,
+    FocusingPart,
+    KineticsPart,
+    MappingPart,
+    RingPart,
+)
 from operando.stations.toml_reader import TableReader, parse, read_text
 
-JOBS = ("mapping", "battery", "kinetics")
+JOBS = ("mapping", "battery", "kinetics", "focusing")
 _PREFIX = re.compile(r"[A-Za-z0-9_:.<>;\[\]{}-]+")
 
 
@@ -35,6 +42,7 @@ class StationFile:
     mapping : MappingPart or None
     battery : BatteryPart or None
     kinetics : KineticsPart or None
+    focusing : FocusingPart or None
     ring : RingPart or None
     """
 
@@ -47,6 +55,7 @@ class StationFile:
     mapping: MappingPart | None = None
     battery: BatteryPart | None = None
     kinetics: KineticsPart | None = None
+    focusing: FocusingPart | None = None
     ring: RingPart | None = None
 
     def with_(
@@ -139,13 +148,13 @@ def parse_station_file(text: str, path: str = "station.toml") -> StationFile:
         mapping=_mapping(table.table("mapping")),
         battery=_battery(table.table("battery")),
         kinetics=_kinetics(table.table("kinetics")),
+        focusing=_focusing(table.table("focusing")),
         ring=_ring(table.table("ring")),
     )
     table.no_more()
     if not any(getattr(station, job) for job in JOBS):
-        raise BadInput(
-            f"{path}: the station has no devices; add [mapping], [battery] or [kinetics]"
-        )
+        needed = " or ".join(f"[{job}]" for job in JOBS)
+        raise BadInput(f"{path}: the station has no devices; {needed} is needed")
     return station
 
 
@@ -204,6 +213,14 @@ def _kinetics(table: TableReader | None) -> KineticsPart | None:
     part = KineticsPart(
         kind=table.text("kind", choices=KINDS[:1]), flux=table.number("flux", 1.0, 1e-3, 1e3)
     )
+    table.no_more()
+    return part
+
+
+def _focusing(table: TableReader | None) -> FocusingPart | None:
+    if table is None:
+        return None
+    part = FocusingPart(kind=table.text("kind", choices=KINDS[:1]))
     table.no_more()
     return part
 
