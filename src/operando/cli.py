@@ -19,6 +19,7 @@ from operando.commands.kinetics import kinetics
 from operando.commands.lcf import lcf
 from operando.commands.regress import regress
 from operando.commands.replay import replay
+from operando.commands.report import report
 from operando.commands.runs import NEGATIVE_NUMBERS, runs, show
 from operando.commands.serve import serve
 from operando.commands.train import train
@@ -44,6 +45,7 @@ app.command(context_settings=NEGATIVE_NUMBERS)(kinetics)
 app.command()(lcf)
 app.command()(regress)
 app.command(context_settings=NEGATIVE_NUMBERS)(replay)
+app.command(context_settings=NEGATIVE_NUMBERS)(report)
 app.command()(runs)
 app.command()(serve)
 app.command(context_settings=NEGATIVE_NUMBERS)(show)

@@ -97,6 +97,10 @@ class DocumentPanel(ABC):
                 # Ticks are made when the figure is rendered, with other settings by then.
                 axes.tick_params(labelsize=FONT_POINTS)
 
+    def claims(self) -> list[tuple[str, str]]:
+        """Say in figures what is known at present; names and values for a table."""
+        return []
+
     def close(self) -> None:  # noqa: B027 - most have nothing to stop
         """Stop whatever works for the panel in the background."""
 
@@ -151,6 +155,14 @@ class AgentPanel(DocumentPanel):
             return asked.result(PATIENCE_S)
         except (OperandoError, TimeoutError):
             return None
+
+    def _stopping(self) -> list[tuple[str, str]]:
+        """Say what the agent answers if it is asked whether to go on."""
+        answer = self._ask(self._agent.should_stop)
+        if answer is None:
+            return [("labels and figures", "none: the agent cannot read this run any more")]
+        over, why = answer
+        return [("asked whether to stop, the agent says", f"yes: {why}" if over else "no")]
 
     def _trouble(self) -> str:
         """Say why the agent is out of the run; empty if it is not."""

@@ -75,6 +75,33 @@ class BatteryPanel(DocumentPanel):
         _draw_spacing(axes["d003"], charge)
         figure.suptitle(self._headline(), parse_math=False)
 
+    def claims(self) -> list[tuple[str, str]]:
+        """Say where the cell is, and what the last complete step gave."""
+        with self._lock:
+            charge = self._charge.copy()
+        if not charge.hours:
+            return []
+        rows = charge.rows()
+        pairs = [
+            ("last voltage", f"{charge.volts[-1]:.4f} V"),
+            ("last state of charge", f"{100.0 * charge.soc[-1]:.2f} %"),
+            ("rows of the table", str(len(rows))),
+            ("complete rows", str(sum(row.get("status") == "ok" for row in rows))),
+        ]
+        whole = [row for row in rows if row.get("status") == "ok"]
+        if whole:
+            last = whole[-1]
+            pairs.append(("last complete step", f"{100.0 * float(last['soc']):.1f} % SOC"))
+            pairs.append(("  its open-circuit voltage", f"{float(last['ocv']):.4f} V"))
+            for state in _states(self.start):
+                name = f"Ni_LCF{state}"
+                value, sd = float(last[name]), float(last[f"{name}_sd"])
+                pairs.append((f"  its Ni like at {state} %", f"{value:.4f} ± {sd:.4f}"))
+            for name, key, unit in (("Ni–O distance", "Ni_O_R", "Å"), ("d(003)", "d003", "Å")):
+                value, sd = float(last[key]), float(last[f"{key}_sd"])
+                pairs.append((f"  its {name}", f"{value:.4f} ± {sd:.4f} {unit}"))
+        return pairs
+
 
 def _states(start: Mapping[str, Any]) -> list[str]:
     """Names of the references."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from operando.figures.panels.base import Panel
+from operando.figures.panels.base import DocumentPanel, Panel
 from operando.figures.panels.choice import panel_for
 
 #: Keys of a start document that name the run which has to be read before it.
@@ -117,6 +117,10 @@ class FollowingPanel:
             figure.text(0.5, 0.5, "no run yet", ha="center")
         else:
             self.panel.draw(figure)
+
+    def claims(self) -> list[tuple[str, str]]:
+        """Say in figures what is known of the run that came last."""
+        return self.panel.claims() if isinstance(self.panel, DocumentPanel) else []
 
     def close(self) -> None:
         """Stop what works in the background."""

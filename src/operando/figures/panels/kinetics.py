@@ -14,7 +14,7 @@ from operando.agents.kinetics_agent import KineticsAgent
 from operando.agents.kinetics_settings import KineticsAgentConfig
 from operando.agents.kinetics_words import BEGUN
 from operando.errors import BadInput
-from operando.figures.kinetics_axes import LoadingPicture, draw_areas, draw_laws
+from operando.figures.kinetics_axes import LoadingPicture, draw_areas, draw_laws, plain_law
 from operando.figures.panels.base import AgentPanel, Streams, plain, title, waiting
 
 Floats = NDArray[np.float64]
@@ -94,6 +94,31 @@ class KineticsPanel(AgentPanel):
         _draw_marginals(axes["onset"], axes["rate"], self._picture)
         draw_laws(axes["laws"], self._picture)
         figure.suptitle(self._headline(), parse_math=False)
+
+    def claims(self) -> list[tuple[str, str]]:
+        """Say onset, rate and law with their uncertainties."""
+        if not self._frames.get("primary"):
+            return [(f"frames of the {end} crystal", str(n)) for end, n in self._frames.items()]
+        found = self._ask(self._agent.report)
+        if found is None:
+            return self._stopping()
+        pairs = [
+            ("frames", str(found["frames"])),
+            ("length of the record", f"{found['record_s']:.2f} s"),
+        ]
+        for name, key, unit in (("onset t0", "t0", "s"), ("rate k", "k", "1/s")):
+            one = found[key]
+            low, high = one["quantiles"][0], one["quantiles"][4]
+            span = f"{one['mean']:.4f} ± {one['sd']:.4f} {unit} (95 %: {low:.4f} to {high:.4f})"
+            pairs.append((name, span))
+        if found["ts"] is not None:
+            pairs.append(("valve opened ts", f"{found['ts']:.4f} s"))
+        if found["p_t0_at_ts"] is not None:
+            pairs.append(("P(t0 = ts)", f"{found['p_t0_at_ts']:.2g}"))
+        pairs.append(("law", found["verdict"]))
+        for law, one in found["models"].items():
+            pairs.append((f"probability of {plain_law(law)}", f"{one['probability']:.3g}"))
+        return [*pairs, *self._stopping()]
 
     def _words(self, picture: LoadingPicture) -> str:
         """Say what is known, and what was decided last."""

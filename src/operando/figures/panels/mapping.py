@@ -103,6 +103,30 @@ class MapPanel(AgentPanel):
         _draw_chosen(axes["chosen"], beam)
         figure.suptitle(self._headline(), parse_math=False)
 
+    def claims(self) -> list[tuple[str, str]]:
+        """Say how right the map is expected to be, and what is in it."""
+        found = self._ask(self._agent.report)
+        if found is None:
+            return self._stopping()
+        share = "share of points with "
+        shares = [
+            (share + DISPLAY_NAMES[label], f"{value:.3f}")
+            for label, value in found["label_share"].items()
+        ]
+        return [
+            ("points measured", str(found["points"])),
+            ("exposures", str(found["visits"])),
+            ("exposure of all together", f"{found['dwell_s']:.2f} s"),
+            (
+                "points expected to have all nine labels right",
+                f"{found['expected_exact_match']:.4f}",
+            ),
+            ("labels expected to be right", f"{found['expected_label_accuracy']:.4f}"),
+            *shares,
+            *self._stopping(),
+            ("model", str(found["model_version"])),
+        ]
+
     def _copy(self) -> _Beam:
         one = self._beam
         return _Beam(
