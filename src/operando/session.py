@@ -6,7 +6,7 @@ import importlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from operando.errors import BadInput
 from operando.interrupts import Aborted, run_to_end
 from operando.physics.geometry import DetectorGeometry
 from operando.remote_control import RemoteControl
+from operando.reporting.keeping import KeptRun, own_version
 from operando.simulations.beamline import MapBeamline
 from operando.simulations.clock import Clock
 from operando.simulations.specimen import CorrodedSteel
@@ -53,11 +54,20 @@ class StoredRuns:
     store : Store
     console : Console
         Where progress is shown.
+    reports : Path, optional
+        Folder in which every run leaves a report; none does if not given.
+
+    Attributes
+    ----------
+    written : dict of str to Path
+        Reports, by the uid of their run.
     """
 
     RE: RunEngine
     store: Store
     console: Console
+    reports: Path | None = field(default=None, kw_only=True)
+    written: dict[str, Path] = field(default_factory=dict, init=False)
 
     def run(self, plan: Any, *agents: Callback, title: str = "measuring") -> str:
         """Run a plan with agents listening, and show how far it is.
@@ -84,7 +94,8 @@ class StoredRuns:
         progress = new_progress(self.console)
         bar = ProgressCallback(progress, title)
         remote = RemoteControl(self.RE, self.store, agents, self.console.print)
-        tokens = [self.RE.subscribe(callback) for callback in (*agents, bar, remote)]
+        kept = KeptRun(self.store.documents, self.store.name)
+        tokens = [self.RE.subscribe(callback) for callback in (*agents, bar, remote, kept)]
         try:
             with progress, remote:
                 return run_to_end(
@@ -101,6 +112,14 @@ class StoredRuns:
         finally:
             for token in tokens:
                 self.RE.unsubscribe(token)
+            if self.reports and (path := kept.report(self.reports, agents)):
+                self.written[kept.uid] = path
+                self.console.print(f"report: {path}", markup=False, soft_wrap=True)
+
+    def report_of(self, uid: str) -> str | None:
+        """Say where the report of a run is; None if it has none."""
+        path = self.written.get(uid)
+        return None if path is None else str(path)
 
 
 @dataclass
@@ -133,6 +152,7 @@ def stored_runs(store: str, console: Console | None = None) -> Iterator[StoredRu
     console = console or Console(stderr=True)
     with open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened:
         engine = RunEngine({}, call_returns_result=False)
+        engine.md["versions"] = {**engine.md["versions"], "operando": own_version()}
         # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
         logging.getLogger("bluesky").addHandler(logging.NullHandler())
         engine.subscribe(opened.writer())

@@ -29,6 +29,23 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option(help="Directory for figures, and the store by default.")]
 
 
+Live = Annotated[
+    bool | None,
+    typer.Option(
+        "--live/--no-live",
+        help="Keep OUT/live.png up to date, and a window where there is a display. "
+        "By default when somebody is at the terminal and --speed is not max.",
+    ),
+]
+
+
+def wants_live(live: bool | None, speed: str, as_json: bool) -> bool:
+    """Decide whether there is a live picture: as told, or if somebody could follow it."""
+    if live is not None:
+        return live
+    return speed != "max" and not as_json and sys.stderr.isatty()
+
+
 @app.callback()
 def _demo() -> None:
     """Run a whole loop on the simulated station: measure, decide, store, draw."""
@@ -62,6 +79,7 @@ def mapping(
         str | None, typer.Option(help="Complete the map of this run, with its settings.")
     ] = None,
     station: StationName = "sim",
+    live: Live = None,
     out: Out = Path("operando-out"),
     store: Store = None,
     as_json: Json = False,
@@ -79,6 +97,7 @@ def mapping(
     settings = MappingDemo(
         seed=seed,
         speed=parse_speed(speed),
+        live=wants_live(live, speed, as_json),
         out=out,
         store=store,
         shape=parse_shape(shape),
@@ -134,6 +153,7 @@ def battery(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the timetable and do nothing.")
     ] = False,
+    live: Live = None,
     out: Out = Path("operando-out"),
     store: Store = None,
     as_json: Json = False,
@@ -154,6 +174,7 @@ def battery(
     settings = BatteryDemo(
         seed=seed,
         speed=parse_speed(speed),
+        live=wants_live(live, speed, as_json),
         out=out,
         store=store,
         plan=plan,
@@ -202,6 +223,7 @@ def kinetics(
         float | None, typer.Option(help="Its shape parameter, where it has one.")
     ] = None,
     station: StationName = "sim",
+    live: Live = None,
     out: Out = Path("operando-out"),
     store: Store = None,
     as_json: Json = False,
@@ -217,6 +239,7 @@ def kinetics(
     settings = KineticsDemo(
         seed=seed,
         speed=parse_speed(speed),
+        live=wants_live(live, speed, as_json),
         out=out,
         store=store,
         period=period,

@@ -26,7 +26,7 @@ def report(
     """
     from operando.commands.stored import opened
     from operando.figures.panels import with_predecessors
-    from operando.reporting import write_report
+    from operando.reporting.page import write_report
 
     with opened(store, console()) as stored:
         full = str(stored.find(uid).metadata["start"]["uid"])

@@ -28,6 +28,7 @@ from operando.demos.battery_runs import (
 )
 from operando.demos.battery_score import score, truth_of
 from operando.demos.battery_settings import BatteryDemo
+from operando.demos.following import followed
 from operando.devices.xafs_station import simulated_battery_station
 from operando.errors import AgentError
 from operando.figures.battery import ChargePicture, draw_charge
@@ -88,7 +89,10 @@ def run_battery_demo(settings: BatteryDemo, console: Console) -> dict[str, Any]:
     begin = time.perf_counter()
     store = settings.store or default_store(settings.out)
     trace = VoltageTrace()
-    with battery_session(speed=settings.speed, store=store, console=console) as session:
+    with (
+        battery_session(speed=settings.speed, store=store, console=console) as session,
+        followed(session, settings.out, live=settings.live),
+    ):
         earlier = read_earlier(session, settings.resume, trace) if settings.resume else None
         if earlier:
             settings = settings.of_run(earlier.start)
@@ -130,6 +134,7 @@ def run_battery_demo(settings: BatteryDemo, console: Console) -> dict[str, Any]:
         "library": version,
         "resumes": settings.resume,
         "store": store,
+        "report": session.report_of(uid),
         "seconds": round(time.perf_counter() - begin, 1),
         "figures": [str(path) for path in paths],
     }

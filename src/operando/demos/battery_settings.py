@@ -50,6 +50,8 @@ class BatteryDemo:
         XAFS scans of each kind for the references.
     resume : str, optional
         Uid of a charge by equal steps to go on with.
+    live : bool
+        Whether there is a live picture, ``live.png``.
     """
 
     seed: int = 7
@@ -66,6 +68,7 @@ class BatteryDemo:
     target_sd: float | None = None
     reference_repeats: int = 4
     resume: str | None = None
+    live: bool = False
 
     def __post_init__(self) -> None:
         if self.seed < 0:

@@ -17,6 +17,7 @@ from operando.agents.kinetics_config import KineticsConfig
 from operando.agents.kinetics_engine import KineticsEngine
 from operando.agents.kinetics_record import KineticsRecord, Update
 from operando.agents.kinetics_words import BEGUN
+from operando.demos.following import followed
 from operando.devices.exposure import READOUT_S
 from operando.errors import AgentError, BadInput
 from operando.figures.kinetics import Truth, draw_kinetics, draw_patterns
@@ -67,6 +68,8 @@ class KineticsDemo:
         Its parameter, where it has one.
     station : str
         "sim", or "epics-sim" for the same one behind EPICS process variables.
+    live : bool
+        Whether there is a live picture, ``live.png``.
     """
 
     seed: int = 7
@@ -82,6 +85,7 @@ class KineticsDemo:
     law: str = "first_order"
     shape: float | None = None
     station: str = "sim"
+    live: bool = False
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -137,14 +141,17 @@ def run_kinetics_demo(settings: KineticsDemo, console: Console) -> dict[str, Any
     agent = KineticsAgent(settings.agent())
     about: dict[str, Any] = {"sample": "simulated CPL-1 in argon", "seed": settings.seed}
     try:
-        with kinetics_session(
-            seed=settings.seed,
-            speed=settings.speed,
-            store=store,
-            truth=settings.truth(),
-            station=settings.station,
-            console=console,
-        ) as session:
+        with (
+            kinetics_session(
+                seed=settings.seed,
+                speed=settings.speed,
+                store=store,
+                truth=settings.truth(),
+                station=settings.station,
+                console=console,
+            ) as session,
+            followed(session, settings.out, live=settings.live),
+        ):
             slow = max(settings.exposure, _REFERENCE_EXPOSURE_S)
             frames = max(1, round(settings.reference_s / slow))
             ends = measure_ends(session.station, exposure=slow, frames=frames, **about)
@@ -180,6 +187,7 @@ def run_kinetics_demo(settings: KineticsDemo, console: Console) -> dict[str, Any
         "truth": {"t0": truth.t0, "k": truth.k, "law": truth.law},
         "reference_uid": references,
         "store": store,
+        "report": session.report_of(uid),
         "seconds": round(time.perf_counter() - begin, 1),
         "figures": [str(path) for path in paths],
     }

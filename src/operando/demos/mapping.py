@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from operando.agents.phase_classifier import decode, expit
+from operando.demos.following import followed
 from operando.demos.mapping_runs import measure_map, measure_raster, read_earlier
 from operando.demos.mapping_settings import MappingDemo
 from operando.figures.mapping import MapPicture, draw_map
@@ -45,15 +46,18 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
     if settings.resume is not None:
         earlier = read_earlier(store, settings.resume, console)
         settings = settings.completing(earlier.progress.start)
-    with mapping_session(
-        seed=settings.seed,
-        speed=settings.speed,
-        store=store,
-        shape=settings.shape,
-        step_um=settings.step_um,
-        station=settings.station,
-        console=console,
-    ) as session:
+    with (
+        mapping_session(
+            seed=settings.seed,
+            speed=settings.speed,
+            store=store,
+            shape=settings.shape,
+            step_um=settings.step_um,
+            station=settings.station,
+            console=console,
+        ) as session,
+        followed(session, settings.out, live=settings.live),
+    ):
         map_ = measure_map(session, settings, earlier)
         uid, agent, answer = map_.uid, map_.agent, map_.agent.answer()
         before = map_.before if map_.before is not None else answer
@@ -99,6 +103,7 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         "raster_smoothed": _figures_of(_score(truth, raster.logit)),
         "model_version": agent.version,
         "store": store,
+        "report": session.report_of(uid),
         "seconds": round(time.perf_counter() - begin, 1),
         "figures": [str(path) for path in figures],
     }

@@ -14,7 +14,7 @@ from operando.plans.budget import PLANS, Choice, usual_choice
 from operando.session import check_station
 
 #: Fields that say where things go, not what is measured.
-_PLACES = ("speed", "out", "store", "resume", "station")
+_PLACES = ("speed", "out", "store", "resume", "station", "live")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class MappingDemo:
         Run of an earlier demonstration that is to be completed.
     station : str
         "sim", or "epics-sim" for the same one behind EPICS process variables.
+    live : bool
+        Whether there is a live picture, ``live.png``.
     """
 
     seed: int = 7
@@ -76,6 +78,7 @@ class MappingDemo:
     dose_limit_s: float = math.inf
     resume: str | None = None
     station: str = "sim"
+    live: bool = False
 
     def __post_init__(self) -> None:
         if self.seed < 0:

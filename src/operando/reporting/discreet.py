@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from markupsafe import escape
+
 HIDDEN = "(hidden)"
 _SECRET = re.compile(r"api_?key|apikey|token|passw|secret|credential|authorization|bearer", re.I)
 _USER = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@]+@", re.I)
@@ -57,7 +59,7 @@ def without_keys(page: str) -> str:
     """Take the keys that this process was given out of a page, wherever they stand."""
     for name, value in os.environ.items():
         if _SECRET.search(name) and len(value) >= 8:
-            page = page.replace(value, HIDDEN)
+            page = page.replace(value, HIDDEN).replace(str(escape(value)), HIDDEN)
     return page
 
 

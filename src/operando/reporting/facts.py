@@ -20,7 +20,10 @@ Pairs = list[tuple[str, str]]
 _DECISIONS, _TABLE = "decisions", "soc_table"
 _FALLBACK = "fallback"
 #: Keys of a start document that have a place of their own, or are of no use to a reader.
-_ELSEWHERE = {"uid", "time", "versions", "hints", "agent", "plan_type", "plan_name", "sample"}
+_ELSEWHERE = {
+    *("uid", "time", "scan_id", "plan_name", "plan_type", "sample"),
+    *("agent", "hints", "versions"),
+}
 #: Columns of a decision that say nothing to a person.
 _PASSED_OVER = {"probability", "id", "model_version"}
 #: Rows of decisions that a page shows; the first and the last.
@@ -134,8 +137,11 @@ class Facts:
         found: dict[str, Any] = {}
         for doc in self.descriptors:
             for device in doc.get("configuration", {}).values():
-                found |= device.get("data", {})
-        return flat({key: value for key, value in found.items() if _is_short(value)})
+                keys = device.get("data_keys", {})
+                for key, value in device.get("data", {}).items():
+                    if _is_short(value):
+                        found[_with_unit(key, keys.get(key, {}))] = value
+        return flat(found)
 
     def failures(self) -> list[str]:
         """Say where an agent failed, was late or was overruled, and where a row is not whole."""
@@ -231,6 +237,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Pairs:
 
 def written(value: Any) -> str:
     """Write a value for people; numbers to five digits."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
     if value is None or value == "":
         return "–"
     if isinstance(value, bool | str):
@@ -239,6 +247,4 @@ def written(value: Any) -> str:
         return str(int(value))
     if isinstance(value, numbers.Real):
         return f"{float(value):.5g}"
-    if hasattr(value, "tolist"):
-        value = value.tolist()
     return json.dumps(value, default=str, ensure_ascii=False)[:300]

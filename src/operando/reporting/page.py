@@ -55,14 +55,15 @@ def report_html(
         picture, claims = _picture(panel), panel.claims()
     finally:
         panel.close()
+    about = dict(_clean(facts.about()))
     text = files("operando.reporting").joinpath("report.html.j2").read_text(encoding="utf-8")
     # Whatever a document says is text; an unknown name in the template is a mistake.
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     page = environment.from_string(text).render(
-        title=" ".join(value for _, value in _clean(facts.about())[:2]),
-        about=_clean(facts.about()),
+        title=": ".join(about[key] for key in ("plan", "sample") if key in about),
+        about=list(about.items()),
         picture=picture,
         claims=_clean(claims),
         failures=discreet(facts.failures()),

@@ -108,6 +108,7 @@ class MapPanel(AgentPanel):
         found = self._ask(self._agent.report)
         if found is None:
             return self._stopping()
+        right, all_nine = found["expected_label_accuracy"], found["expected_exact_match"]
         share = "share of points with "
         shares = [
             (share + DISPLAY_NAMES[label], f"{value:.3f}")
@@ -119,9 +120,9 @@ class MapPanel(AgentPanel):
             ("exposure of all together", f"{found['dwell_s']:.2f} s"),
             (
                 "points expected to have all nine labels right",
-                f"{found['expected_exact_match']:.4f}",
+                f"{all_nine:.4f}",
             ),
-            ("labels expected to be right", f"{found['expected_label_accuracy']:.4f}"),
+            ("labels expected to be right", f"{right:.4f}"),
             *shares,
             *self._stopping(),
             ("model", str(found["model_version"])),

@@ -1,0 +1,3 @@
+"""How the process that draws begins its lines."""
+
+SAID, DRAWN = "say ", "drawn "
