@@ -61,7 +61,7 @@ def measured(tmp_path_factory, empty_catalog):
             md={
                 "tiled_api_key": KEY,
                 "logbook": f"https://me:{KEY}@log/x?token={KEY}&page=2",
-                "calibration": "/home/someone/beam time/poni.json",
+                "calibration": "/mnt/someone/beam time/poni.json",
                 "comment": "see ~/notes/today.txt, 0.5 1/s",
             },
         )

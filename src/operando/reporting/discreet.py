@@ -30,7 +30,7 @@ def discreet(value: Any) -> Any:
 
     Examples
     --------
-    >>> discreet({"library": "/home/me/out/library.npz", "api_key": "k", "rate": "0.6 1/s"})
+    >>> discreet({"library": "/data/someone/library.npz", "api_key": "k", "rate": "0.6 1/s"})
     {'library': '…/library.npz', 'api_key': '(hidden)', 'rate': '0.6 1/s'}
     >>> discreet("http://me:word@host/x?api_key=abc&n=1")
     'http://host/x?api_key=(hidden)&n=1'
