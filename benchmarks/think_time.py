@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from offline_map import OfflineMap
 
 from operando.agents.patterns import PowderPatterns
+from operando.agents.unknown import prepare_filters
 
 FIRST, LAST, STEP = 100, 5000, 50
 BUDGET_MS = 25.0
@@ -35,6 +36,7 @@ def agent_times(
 ) -> tuple[list[int], list[float], list[float]]:
     """Measured points before, ms, and ms of processor, of every tell and ask."""
     agent = section.agent(patterns.two_theta, patterns.wavelength)
+    prepare_filters()  # as the agent does when a run starts
     rng = np.random.default_rng(0)
     told = rng.permutation(section.grid.size)[:FIRST]
     sizes, times, busy = [], [], []

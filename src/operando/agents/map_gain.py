@@ -87,4 +87,7 @@ def _line(step: float) -> Floats:
 
 def _spread(line: Floats) -> Floats:
     """Make the matrix that spreads what happens to n places over 2 n - 1."""
-    return np.stack([np.convolve(unit, line) for unit in np.eye(line.size)], axis=1)
+    spread = np.zeros((2 * line.size - 1, line.size))
+    for place in range(line.size):
+        spread[place : place + line.size, place] = line
+    return spread

@@ -72,7 +72,7 @@ class NearestPoints:
         centred = values - mean
         total = np.zeros_like(centred)
         for weight, neighbour in zip(self._weights, self._near, strict=True):
-            total += weight[:, None] * centred[neighbour]
+            total += weight[:, None] * centred.take(neighbour, axis=0)
         return np.asarray(total + mean, dtype=np.float32)
 
     def _update(self, measured: NDArray[np.bool_], step_um: tuple[float, float]) -> None:
@@ -109,7 +109,7 @@ class NearestPoints:
         down = np.square(step_y * (np.arange(ny) - y[:, None]), dtype=np.float32)
         across = np.square(step_x * (np.arange(nx) - x[:, None]), dtype=np.float32)
         square = (down[:, :, None] + across[:, None, :]).min(axis=0).ravel()
-        return np.asarray(0.9 * np.sqrt(square, dtype=float))  # as the places are tilted
+        return np.asarray(0.999 * np.sqrt(square, dtype=float))  # as the places are tilted
 
     def _find(self, changed: NDArray[np.int64]) -> None:
         """Find the nearest measured points of some points, the nearest first."""
@@ -118,7 +118,7 @@ class NearestPoints:
         distance, index = tree.query(self._places[changed], k=_NEIGHBOURS + 1)
         itself = distance[:, :1] == 0.0
         self._near[:, changed] = points[np.where(itself, index[:, 1:], index[:, :-1])].T
-        self._reach[changed] = distance[:, -1]
+        self._reach[changed] = np.where(itself[:, 0], distance[:, -1], distance[:, -2])
 
     def _weigh(self, changed: NDArray[np.int64]) -> None:
         """Find the weights of some points' neighbours."""

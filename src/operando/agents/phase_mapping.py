@@ -28,6 +28,7 @@ from operando.agents.map_suggestions import Suggestions
 from operando.agents.mapping_config import MappingConfig
 from operando.agents.own_maps import NamesOwnPhases
 from operando.agents.phase_classifier import PhaseClassifier
+from operando.agents.unknown import prepare_filters
 from operando.errors import AgentError
 from operando.physics.phases import LABELS
 
@@ -109,6 +110,7 @@ class PhaseMappingAgent(ReadsDocuments, AsksPeople, NamesOwnPhases):
             if name == "start" and self._documents.grid is not before:
                 self._suggestions.clear()
                 self.answer_when_first_asked = None
+                prepare_filters()  # before there are patterns, so that no answer waits for it
             # While the map is measured, so that a question finds its patterns labelled.
             if (memory := self._documents.memory) is not None:
                 self._labels.prepare(memory)

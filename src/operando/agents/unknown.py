@@ -105,6 +105,15 @@ def codes_of(present: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.asarray(present.astype(np.int64) @ (1 << np.arange(len(CRYSTALLINE))))
 
 
+def prepare_filters() -> None:
+    """Build what any combination of listed phases needs, a quarter of a second in all.
+
+    Otherwise each is built when it is first met, in the middle of something else.
+    """
+    for code in range(1 << len(CRYSTALLINE)):
+        _search_filters(code, ())
+
+
 def residual_features(
     intensity: FloatArray,
     variance: FloatArray,

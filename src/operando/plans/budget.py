@@ -117,6 +117,29 @@ def usual_choice(
     return Choice(plan, dwell * first_share, points, again, revisits)
 
 
+def ways(grid: MapGrid, seconds: float, times: StageTime) -> tuple[Choice, ...]:
+    """Spend a time in every way that it is long enough for, without a judgement.
+
+    Parameters
+    ----------
+    grid, seconds, times
+        As for `choose_plan`; at least one point must be possible.
+
+    Returns
+    -------
+    tuple of Choice
+        Flown, in two passes, sparse.
+    """
+    flown = _dwell(seconds, lambda dwell: times.fly(grid, dwell))
+    made = [_sparse(grid, seconds, times)]
+    if flown >= times.shortest_fly_exposure(grid):
+        made.insert(0, Choice("fly", flown, grid.size, seconds=seconds))
+    two_pass = _two_pass(grid, seconds, times)
+    if two_pass.exposure > times.shortest_fly_exposure(grid):
+        made.insert(1, two_pass)
+    return tuple(made)
+
+
 def choose_plan(grid: MapGrid, seconds: float, times: StageTime, *, can_fly: bool = True) -> Choice:
     """Choose plan and exposures for a map that may take a time.
 
