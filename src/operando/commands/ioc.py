@@ -11,7 +11,7 @@ from operando.commands.options import Json, Speed, parse_shape, parse_speed, pri
 
 
 def ioc(
-    station: Annotated[str, typer.Option(help="mapping, kinetics or all.")] = "all",
+    station: Annotated[str, typer.Option(help="mapping, battery, kinetics or all.")] = "all",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the specimen and of the noise.")] = 7,
     speed: Speed = "1",
     shape: Annotated[str, typer.Option(help="Rows x columns of the mapping section.")] = "95x80",

@@ -17,6 +17,7 @@ from operando.devices.potentiostat import Potentiostat
 from operando.devices.potentiostat_driver import PotentiostatDriver
 from operando.devices.quick_scan import EdgeGrid, QuickScan
 from operando.devices.shutter import Shutter
+from operando.devices.station import HasNow
 from operando.devices.strip_detector import StripDetector
 from operando.simulations.cell import CellModel, Electrode
 from operando.simulations.cell_circuit import EquivalentCircuit
@@ -94,13 +95,13 @@ class BatteryStation:
     """
 
     cell: Potentiostat
-    mono: Monochromator
-    shutter: Shutter
-    xrd: StripDetector
-    scans: Mapping[str, QuickScan]
-    chambers: PointChambers
-    dose: DoseMeter
-    clock: Clock
+    mono: Any
+    shutter: Any
+    xrd: Any
+    scans: Mapping[str, Any]
+    chambers: Any
+    dose: Any
+    clock: HasNow
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operando.errors import BadInput
 from operando.simulations.gas_cell import LoadingTruth
 
-STATIONS = ("mapping", "kinetics")
+STATIONS = ("mapping", "kinetics", "battery")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class IocSettings:
         Of the kinetics station, relative to that of the published record.
     truth : LoadingTruth, optional
         How the kinetics station's crystal loads; as published if not given.
+    soc : float
+        State of charge of the battery station's cell.
+    epoch : float, optional
+        When the battery station's time begins, s since 1970; now if not given.
 
     Raises
     ------
@@ -45,6 +49,8 @@ class IocSettings:
     step_um: float = 2.0
     flux: float = 1.0
     truth: LoadingTruth | None = None
+    soc: float = 0.0
+    epoch: float | None = None
 
     def __post_init__(self) -> None:
         if self.station not in (*STATIONS, "all"):

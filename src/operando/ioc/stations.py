@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from operando.ioc.battery import battery_board
 from operando.ioc.loading import loading_board
 from operando.ioc.mapping import mapping_board
 from operando.ioc.settings import IocSettings
@@ -23,7 +24,7 @@ def boards_of(settings: IocSettings, folder: Path) -> list[Board]:
     -------
     list of Board
     """
-    makers = {"mapping": mapping_board, "kinetics": loading_board}
+    makers = {"mapping": mapping_board, "kinetics": loading_board, "battery": battery_board}
     boards = []
     for station in settings.stations:
         own = folder / station

@@ -16,16 +16,10 @@ class Movable(Protocol):
 
     limits: tuple[float, float]
     velocity: Any
-    acceleration: Any
 
     @property
     def position(self) -> float:
         """Where it is."""
-        ...
-
-    @property
-    def moving(self) -> bool:
-        """Whether it is on its way."""
         ...
 
     def check_value(self, value: float) -> None:
@@ -60,6 +54,9 @@ class MotorRecord:
         self._board, self._name, self._axis = board, name, axis
         low, high = axis.limits
         velocity = float(axis.velocity.get())
+        #: Not everything that moves has one.
+        self._acceleration = getattr(axis, "acceleration", None)
+        ramp = velocity / float(self._acceleration.get()) if self._acceleration else 0.0
         position = {"units": units, "limits": axis.limits}
         board.number(f"{name}.VAL", axis.position, put=self._go, **position)  # type: ignore[arg-type]
         board.also(f"{name}.VAL", name)
@@ -67,7 +64,7 @@ class MotorRecord:
         board.number(f"{name}.VELO", velocity, put=self._set_velocity, units=f"{units}/s")
         board.number(
             f"{name}.ACCL",
-            velocity / float(axis.acceleration.get()),
+            ramp,
             put=self._set_velocity,
             units="s",
         )
@@ -110,7 +107,8 @@ class MotorRecord:
     def _set_velocity(self, value: float) -> None:
         velocity, ramp = self._get("VELO"), self._get("ACCL")
         self._axis.velocity.put(velocity)
-        self._axis.acceleration.put(velocity / ramp)
+        if self._acceleration is not None:
+            self._acceleration.put(velocity / ramp)
 
     def _stop(self, value: int) -> None:
         self._axis.stop(success=True)

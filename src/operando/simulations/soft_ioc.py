@@ -154,6 +154,7 @@ class Board:
         length: int = _PATH_LENGTH,
         rbv: bool = False,
         read_only: bool = False,
+        ask: Callable[[], str] | None = None,
     ) -> None:
         """Add a text of any length, as an array of characters."""
 
@@ -161,6 +162,7 @@ class Board:
             return LongText(value=value, max_length=length, string_encoding="utf-8")
 
         self._add(name, make, put, read_only)
+        self.pvdb[self.prefix + name].ask = ask
         if rbv:
             self._twin(name, make)
 
@@ -171,15 +173,18 @@ class Board:
         *,
         put: Put | None = None,
         units: str = "",
+        value: Sequence[float] = (0.0,),
         read_only: bool = False,
+        ask: Callable[[], Sequence[float]] | None = None,
     ) -> None:
-        """Add an array of floating-point numbers, empty at first."""
+        """Add an array of floating-point numbers."""
         self._add(
             name,
-            lambda: Number(value=[0.0], max_length=length, units=units, precision=6),
+            lambda: Number(value=list(value), max_length=length, units=units, precision=6),
             put,
             read_only,
         )
+        self.pvdb[self.prefix + name].ask = ask
 
     def also(self, name: str, alias: str) -> None:
         """Serve one process variable under another name as well."""
