@@ -23,9 +23,12 @@ class BatterySession(StoredRuns):
     ----------
     clock : Clock
         One time for all cells.
+    where : str
+        "sim", or "epics-sim" for the same station behind EPICS process variables.
     """
 
     clock: Clock
+    where: str = "sim"
 
     @contextmanager
     def cell(self, seed: int, soc: float = 0.0) -> Iterator[BatteryStation]:
@@ -43,6 +46,13 @@ class BatterySession(StoredRuns):
         BatteryStation
             The potentiostat's driver ends with the context.
         """
+        if self.where == "epics-sim":
+            from operando.ioc.epics_sim import epics_sim_battery
+
+            self.console.print("[dim]starting the soft IOC[/dim]")
+            with epics_sim_battery(seed, soc, self.clock) as station:
+                yield station
+            return
         battery = simulated_battery_station(self.clock, seed, soc=soc)
         try:
             yield battery.station
@@ -52,7 +62,7 @@ class BatterySession(StoredRuns):
 
 @contextmanager
 def battery_session(
-    *, speed: float, store: str, console: Console | None = None
+    *, speed: float, store: str, station: str = "sim", console: Console | None = None
 ) -> Iterator[BatterySession]:
     """Open a store with a RunEngine before it, ready for cells.
 
@@ -63,6 +73,8 @@ def battery_session(
         on the seed alone.
     store : str
         Directory or address; see `operando.store.open_store`.
+    station : str
+        "sim", or "epics-sim" for the same station behind EPICS process variables.
     console : Console, optional
 
     Yields
@@ -73,4 +85,4 @@ def battery_session(
         # Of times near 1e9 s the last bits are rounded. From a whole second on they are always
         # rounded alike, so that the same seed gives the same numbers to the last bit.
         clock = Clock(speed, epoch=math.ceil(time.time()))
-        yield BatterySession(runs.RE, runs.store, runs.console, clock)
+        yield BatterySession(runs.RE, runs.store, runs.console, clock, station)

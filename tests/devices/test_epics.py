@@ -6,11 +6,13 @@ import h5py
 import numpy as np
 import pytest
 from bluesky import Msg, RunEngine
+from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
 from bluesky.utils import RunEngineInterrupted
 
 from operando.cli import main
 from operando.devices import simulated_loading_station, simulated_mapping_station
+from operando.devices.epics_battery import epics_battery_station
 from operando.devices.epics_signals import MissingPVs, disconnect, put_and_wait, wait_for
 from operando.devices.epics_station import (
     LoadingNames,
@@ -19,6 +21,7 @@ from operando.devices.epics_station import (
     epics_mapping_station,
 )
 from operando.devices.exposure import READOUT_S
+from operando.devices.xafs_station import simulated_battery_station
 from operando.errors import BadInput, DeviceError, LimitError
 from operando.ioc.epics_sim import CONNECT_S
 from operando.ioc.running import running_ioc
@@ -32,13 +35,14 @@ from operando.simulations.loading_beamline import LoadingBeamline
 from operando.simulations.specimen import CorrodedSteel
 
 SEED, SHAPE, STEP = 5, (3, 4), 2.0
+EPOCH = 1.8e9
 GRID = {"shape": SHAPE, "step": STEP, "exposure": 0.02}
 
 
 @pytest.fixture(scope="module")
 def running():
     """One IOC for all; what a test moves and exposes is not undone."""
-    settings = IocSettings("all", seed=SEED, speed=math.inf, shape=SHAPE, step_um=STEP)
+    settings = IocSettings("all", seed=SEED, speed=math.inf, shape=SHAPE, step_um=STEP, epoch=EPOCH)
     with running_ioc(settings):
         yield
 
@@ -59,6 +63,15 @@ def loading(running, tmp_path_factory):
     station = epics_loading_station("sim:kinetics:", folder, names=names, timeout=CONNECT_S)
     yield station
     disconnect(station.gas, station.shutter, station.monitor, station.detector, station.train)
+
+
+@pytest.fixture(scope="module")
+def battery(running):
+    """The battery station over Channel Access."""
+    station = epics_battery_station("sim:battery:", waits=False, timeout=CONNECT_S)
+    yield station
+    disconnect(station.cell.driver, station.mono, station.shutter, station.xrd, station.dose)
+    disconnect(*station.scans.values(), station.chambers)
 
 
 @pytest.fixture
@@ -240,3 +253,55 @@ def test_a_gas_loading_is_the_same_over_epics(loading, tmp_path):
     for seen in (over_epics, in_process):
         starts = np.array(seen.column("frame_start"))
         np.testing.assert_allclose(np.diff(starts), 0.1 + READOUT_S, atol=1e-6)
+
+
+def charge_and_look(station):
+    """Charge for two minutes, then diffract, scan an edge and count at two energies."""
+    yield from bps.monitor(station.cell.stream, name="electrochemistry")
+    charge = {"technique": "galvanostatic", "current": 1e-3, "duration": 120.0}
+    yield from bps.mv(station.cell, charge)
+    yield from bps.mv(station.mono, 7500.0)
+    yield from bps.mv(station.shutter, "open")
+    scan = station.scans["xafs_mn"]
+    for device in (station.xrd, scan):
+        yield from bps.trigger(device, wait=True)
+        yield from bps.create(name=device.name)
+        for one in (device, station.cell, station.dose):
+            yield from bps.read(one)
+        yield from bps.save()
+    yield from bps.stage(station.chambers)
+    for energy in (8333.0, 8400.0):
+        yield from bps.mv(station.mono, energy)
+        yield from bps.trigger_and_read([station.chambers, station.mono])
+    yield from bps.unstage(station.chambers)
+    yield from bps.mv(station.shutter, "closed")
+    yield from bps.unmonitor(station.cell.stream)
+
+
+def charge_run(station):
+    engine, seen = RunEngine({}), Seen()
+    engine.subscribe(seen)
+    engine(bpp.run_wrapper(charge_and_look(station)))
+    return seen
+
+
+# First of the battery's: its noise is that of the first measurements.
+def test_a_charge_with_xrd_and_xafs_is_the_same_over_epics(battery):
+    over_epics = charge_run(battery)
+    clock = Clock(math.inf, epoch=EPOCH)
+    in_process = charge_run(simulated_battery_station(clock, SEED).station)
+    ours, theirs = over_epics.of("event"), in_process.of("event")
+    assert len(ours) == len(theirs) > 10
+    for one, other in zip(ours, theirs, strict=True):
+        assert one["data"] == other["data"]
+    for one, other in zip(over_epics.of("descriptor"), in_process.of("descriptor"), strict=True):
+        for device, told in other["configuration"].items():
+            said = one["configuration"][device]["data"]
+            assert {key: said[key] for key in told["data"]} == told["data"], device
+
+
+def test_the_potentiostats_own_limits_refuse_a_technique(battery):
+    too_much = {"technique": "galvanostatic", "current": 1.0, "duration": 1.0}
+    with pytest.raises(LimitError, match="current = 1 A is outside its range"):
+        battery.cell.set(too_much)
+    assert battery.cell.refresh()["state"] == "stopped"

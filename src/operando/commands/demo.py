@@ -154,6 +154,7 @@ def battery(
         bool, typer.Option("--dry-run", help="Print the timetable and do nothing.")
     ] = False,
     live: Live = None,
+    station: StationName = "sim",
     out: Out = Path("operando-out"),
     store: Store = None,
     as_json: Json = False,
@@ -186,6 +187,7 @@ def battery(
         budget=budget,
         target_sd=target_sd,
         resume=resume,
+        station=station,
     )
     if dry_run:
         planned = print_timetable(settings)

@@ -90,7 +90,9 @@ def run_battery_demo(settings: BatteryDemo, console: Console) -> dict[str, Any]:
     store = settings.store or default_store(settings.out)
     trace = VoltageTrace()
     with (
-        battery_session(speed=settings.speed, store=store, console=console) as session,
+        battery_session(
+            speed=settings.speed, store=store, station=settings.station, console=console
+        ) as session,
         followed(session, settings.out, live=settings.live),
     ):
         earlier = read_earlier(session, settings.resume, trace) if settings.resume else None

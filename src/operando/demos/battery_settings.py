@@ -10,6 +10,7 @@ from typing import Any
 from operando.agents.soc_config import SocStepperConfig
 from operando.errors import BadInput
 from operando.plans.soc_timetable import SocSettings
+from operando.session import check_station
 
 PLANS = ("stepped", "adaptive")
 #: What a run that is resumed says of itself, and so cannot be chosen again.
@@ -52,6 +53,8 @@ class BatteryDemo:
         Uid of a charge by equal steps to go on with.
     live : bool
         Whether there is a live picture, ``live.png``.
+    station : str
+        "sim", or "epics-sim" for the same one behind EPICS process variables.
     """
 
     seed: int = 7
@@ -69,10 +72,12 @@ class BatteryDemo:
     reference_repeats: int = 4
     resume: str | None = None
     live: bool = False
+    station: str = "sim"
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise BadInput(f"--seed is {self.seed}; 0 or more is needed")
+        check_station(self.station)
         if self.plan not in PLANS:
             raise BadInput(f"--plan is {self.plan!r}; {' or '.join(PLANS)} is needed")
         if self.plan == "stepped" and (self.budget is not None or self.target_sd is not None):

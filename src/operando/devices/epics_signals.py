@@ -64,7 +64,7 @@ def connect(*devices: Device, timeout: float = 5.0) -> None:
         device.wait_for_connection(timeout=max(deadline - time.monotonic(), 1.0))
 
 
-def disconnect(*devices: Device) -> None:
+def disconnect(*devices: Device | Signal) -> None:
     """Let go of the process variables of some devices; they are of no use afterwards."""
     for device in devices:
         device.destroy()

@@ -192,6 +192,10 @@ class EpicsDose(Device):  # type: ignore[misc]
         super().__init__(prefix, **kwargs)
         self.value.name = self.name
 
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the dose."""
+        return {self.name: {**super().describe()[self.name], "dtype_numpy": "<f8"}}
+
     @property
     def rate(self) -> float:
         """Dose that the open beam gives, MGy/s."""

@@ -9,8 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ophyd import Device
+from ophyd import Device, EpicsSignalRO
 
+from operando.devices.epics_battery import epics_battery_station
 from operando.devices.epics_signals import disconnect, require_client
 from operando.devices.epics_station import (
     LoadingNames,
@@ -19,6 +20,7 @@ from operando.devices.epics_station import (
 )
 from operando.devices.loading_station import LoadingStation
 from operando.devices.station import Station
+from operando.devices.xafs_station import BatteryStation
 from operando.ioc.running import running_ioc
 from operando.ioc.settings import IocSettings
 from operando.simulations.clock import Clock
@@ -76,6 +78,39 @@ def epics_sim_loading(settings: IocSettings, data_dir: Path) -> Iterator[Loading
         )
         with _connected(station):
             yield station
+
+
+@contextmanager
+def epics_sim_battery(seed: int, soc: float, clock: Clock) -> Iterator[BatteryStation]:
+    """Start an IOC of the battery station with a cell in it, and connect to it.
+
+    Parameters
+    ----------
+    seed : int
+        Of the cell's noise and of the beamline's drifts.
+    soc : float
+        The cell's state of charge.
+    clock : Clock
+        Time begins there for the IOC, and goes on there when the IOC has ended.
+
+    Yields
+    ------
+    BatteryStation
+        On process variables alone.
+    """
+    require_client()
+    waits = math.isfinite(clock.speed)
+    settings = IocSettings("battery", seed=seed, speed=clock.speed, soc=soc, epoch=clock.now())
+    prefix = settings.prefix_of("battery")
+    with running_ioc(settings):
+        station = epics_battery_station(prefix, clock=clock, waits=waits, timeout=CONNECT_S)
+        now = EpicsSignalRO(f"{prefix}time", name="time")
+        devices = station.cell.driver, station.mono, station.shutter, station.xrd
+        try:
+            yield station
+        finally:
+            clock.sleep_until(float(now.get()))
+            disconnect(*devices, *station.scans.values(), station.chambers, station.dose, now)
 
 
 def _clock(settings: IocSettings) -> Clock:
