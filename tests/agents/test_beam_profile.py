@@ -114,6 +114,6 @@ def test_scans_come_out_of_documents_whatever_their_form():
     assert profile.fit.fwhm == pytest.approx(2.0, abs=5 * profile.fit.fwhm_sd)
     assert profile.scan.setting == {"kb_pitch_v": 4.0}
     assert profile.scan.time == len(rows) - 1
-    assert short.profiles == []
+    assert short.scans == []
     assert by_events.last("v") is profile
     assert by_events.last("h") is None

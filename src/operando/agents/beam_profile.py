@@ -89,7 +89,7 @@ class BeamProfiles:
 
     Attributes
     ----------
-    profiles : list of Profile
+    scans : list of KnifeScan
         As they came. A scan ends with its run, with the next decision, or when another one begins.
     run : str
         Uid of the run that is being read.
@@ -99,7 +99,8 @@ class BeamProfiles:
         self._counters = counters
         self._rows = EventRows((*STREAMS, "decisions"))
         self._pending: list[EventRow] = []
-        self.profiles: list[Profile] = []
+        self.scans: list[KnifeScan] = []
+        self._fitted: list[Profile] = []
         self.run = ""
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
@@ -114,8 +115,15 @@ class BeamProfiles:
             if row.stream in STREAMS:
                 self._pending.append(row)
 
+    @property
+    def profiles(self) -> list[Profile]:
+        """The scans with their fits, which are made when they are first asked for."""
+        for scan in self.scans[len(self._fitted) :]:
+            self._fitted.append(Profile.of(scan))
+        return self._fitted
+
     def finish(self) -> None:
-        """Fit the scan whose points have come; fewer than seven are none."""
+        """End the scan whose points have come; fewer than seven are none."""
         rows, self._pending = self._pending, []
         if len(rows) < _FEWEST:
             return
@@ -127,16 +135,14 @@ class BeamProfiles:
         if len(ordered) < _FEWEST:
             return
         taken = {axis, diode, f"{self._counters}_i0", *_AXES.values()}
-        self.profiles.append(
-            Profile.of(
-                KnifeScan(
-                    direction,
-                    np.array([float(row.data[axis]) for row in ordered]),
-                    np.array([float(row.data[diode]) for row in ordered]),
-                    np.array([float(row.data[f"{self._counters}_i0"]) for row in ordered]),
-                    {k: float(v) for k, v in rows[-1].data.items() if k not in taken},
-                    rows[-1].time,
-                )
+        self.scans.append(
+            KnifeScan(
+                direction,
+                np.array([float(row.data[axis]) for row in ordered]),
+                np.array([float(row.data[diode]) for row in ordered]),
+                np.array([float(row.data[f"{self._counters}_i0"]) for row in ordered]),
+                {k: float(v) for k, v in rows[-1].data.items() if k not in taken},
+                rows[-1].time,
             )
         )
 

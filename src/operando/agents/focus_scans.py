@@ -90,12 +90,12 @@ class FocusesByScans(ReadsDocuments):
 
     def begin(self) -> None:
         """Begin a run: what was measured before may have drifted away."""
-        self._run_began = len(self._profiles.profiles)
+        self._run_began = len(self._profiles.scans)
 
     def add(self, scan: KnifeScan) -> None:
         """Take a scan without documents."""
         with self._lock:
-            self._profiles.profiles.append(Profile.of(scan))
+            self._profiles.scans.append(scan)
 
     def profiles(self) -> list[Profile]:
         """Give all scans with their fits, in the order of the measurement."""
@@ -107,7 +107,7 @@ class FocusesByScans(ReadsDocuments):
     @property
     def scans(self) -> int:
         """Scans of the present run."""
-        return len(self._profiles.profiles) - self._run_began
+        return len(self._profiles.scans) - self._run_began
 
     def ingest(self, points: Sequence[Mapping[str, Any]]) -> None:
         """Nothing comes but by documents, or by `add`."""

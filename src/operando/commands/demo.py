@@ -259,3 +259,51 @@ def kinetics(
     console().print(summary_table(result))
     if as_json:
         print_json(result)
+
+
+@app.command()
+def focus(
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the misalignment and of the noise.")
+    ] = 7,
+    speed: Speed = "max",
+    acquisition: Annotated[
+        str, typer.Option(help="How the agent chooses: EI, LCB, PI or gp_hedge.")
+    ] = "EI",
+    hours: Annotated[
+        float | None,
+        typer.Option(help="Focus again after so many hours of drift; 0: never (6 at full speed)."),
+    ] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline/--no-baseline", help="Focus by hand beside, to compare.")
+    ] = True,
+    out: Out = Path("operando-out"),
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Focus two mirrors to 1.25 x 2 um by scans of an edge, and again when they have drifted.
+
+    An agent moves pitch and bender of both mirrors at once and stops when the size of the beam is
+    known to be within 5 % of the limit. The same mirrors are focused one knob after the other
+    beside it, so that the gain can be seen.
+    """
+    from operando.demos.focus import FocusDemo, run_focus_demo, summary_table
+    from operando.interrupts import Aborted
+
+    settings = FocusDemo(
+        seed=seed,
+        speed=parse_speed(speed),
+        out=out,
+        store=store,
+        acquisition=acquisition,
+        hours=hours,
+        baseline=baseline,
+    )
+    try:
+        result = run_focus_demo(settings, console())
+    except Aborted as abort:
+        print(f"operando: {abort}; the mirrors stand, the shutter is closed", file=sys.stderr)
+        raise typer.Exit(130) from None
+    console().print(summary_table(result))
+    if as_json:
+        print_json(result)

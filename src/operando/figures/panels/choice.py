@@ -66,6 +66,12 @@ def _kinetics(start: Mapping[str, Any], agents: list[Any]) -> Panel:
     return KineticsPanel(start, next((a for a in agents if isinstance(a, KineticsAgent)), None))
 
 
+def _focus(start: Mapping[str, Any], agents: list[Any]) -> Panel:
+    from operando.figures.panels.focus import FocusPanel
+
+    return FocusPanel(start)
+
+
 _Belongs = Callable[[str, str], bool]
 _Make = Callable[[Mapping[str, Any], list[Any]], Panel]
 
@@ -73,4 +79,5 @@ _KNOWN: tuple[tuple[_Belongs, _Make], ...] = (
     (lambda plan, kind: plan.startswith("map_") or kind == "PhaseMappingAgent", _map),
     (lambda plan, kind: plan.startswith("soc_"), _battery),
     (lambda plan, kind: plan in ("measure_ends", "watch_kinetics"), _kinetics),
+    (lambda plan, kind: plan in ("focus_kb", "focus_by_coordinates", "knife_edge"), _focus),
 )
