@@ -106,3 +106,6 @@ def test_the_usual_fit_is_right_where_its_assumption_holds_and_wrong_elsewhere()
     assert abs(wrong.k - 0.6) > 5.0 * wrong.k_sd
     with pytest.raises(BadInput, match="frames lie after"):
         fit_fixed_onset(start, start + 0.1, data, 5.8)
+    # A short record that only steepens: the amplitude would be endless.
+    with pytest.raises(BadInput, match="no rate fits"):
+        fit_fixed_onset(start, start + 0.1, np.exp(start), 0.0)

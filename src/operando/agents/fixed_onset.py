@@ -52,7 +52,7 @@ def fit_fixed_onset(start: Floats, stop: Floats, loaded: Floats, onset: float) -
     Raises
     ------
     BadInput
-        If fewer than three frames lie after the onset.
+        If fewer than three frames lie after the onset, or no rate and amplitude fit them.
 
     Notes
     -----
@@ -75,7 +75,10 @@ def fit_fixed_onset(start: Floats, stop: Floats, loaded: Floats, onset: float) -
     def curve(t: Floats, k: float, amplitude: float) -> Floats:
         return np.asarray(amplitude * (1.0 - np.exp(-k * np.maximum(t - onset, 0.0))))
 
-    best, covariance = curve_fit(curve, time, loaded, p0=(0.5, float(loaded.max())))
+    try:
+        best, covariance = curve_fit(curve, time, loaded, p0=(0.5, float(loaded.max())))
+    except RuntimeError as error:  # a curve that only steepens has no rate under this onset
+        raise BadInput(f"no rate fits an onset at {onset:g} s") from error
     residual = loaded - curve(time, *best)
     return FixedOnset(
         float(best[0]),
