@@ -20,6 +20,8 @@ version = release = operando.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 # Headings can be linked to, as they can on the pages of a repository.
 myst_heading_anchors = 3
+# An option's two hyphens are no dash.
+smartquotes = False
 
 # `name` in a docstring is a link where that name has a page, and code where it has none.
 default_role = "py:obj"

@@ -21,7 +21,7 @@ from operando.stations import read_station_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tutorials"
 HOW_TO = FOLDER.parent / "how-to"
-CODE = ("focus.md", "kinetic-law.md", "optimise-a-scalar.md", "when-to-stop.md")
+CODE = ("focus.md", "kinetic-law.md", "optimise-a-scalar.md", "own-cell.md", "when-to-stop.md")
 PAGES = [*sorted(FOLDER.glob("*.md")), *(HOW_TO / name for name in CODE)]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
