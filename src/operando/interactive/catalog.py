@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 #: How long a look at the runs waits for the last one to be in Tiled, s.
-_PATIENCE_S = 10.0
+_PATIENCE_S = 30.0
 
 
 class Catalog:

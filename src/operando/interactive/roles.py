@@ -6,7 +6,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from operando.devices.ring import Ring
     from operando.devices.station import Station
     from operando.devices.xafs_station import BatteryStation, SimulatedBattery
-    from operando.stations.parts import MappingPart
+    from operando.interactive.epics_roles import EpicsSide
+    from operando.stations.parts import KineticsPart, MappingPart
 
 
 class StationRoles:
@@ -52,7 +52,7 @@ class StationRoles:
         self._on_open, self._on_ring = on_open, on_ring
         self._open: dict[str, Any] = {}
         self._cell: SimulatedBattery | None = None
-        self._behind = ExitStack()
+        self._epics: EpicsSide | None = None
         self._lock = threading.RLock()
 
     @property
@@ -117,7 +117,9 @@ class StationRoles:
         """Let go of what has a process or a thread of its own."""
         with self._lock:
             self._unmount()
-            self._behind.close()
+            if self._epics is not None:
+                self._epics.close()
+                self._epics = None
 
     def _role(self, job: str, make: Callable[[], Any]) -> Any:
         with self._lock:
@@ -133,22 +135,19 @@ class StationRoles:
             return self._open[job]
 
     def _open_mapping(self) -> Any:
-        from operando.devices.epics_station import epics_mapping_station
-        from operando.ioc.epics_sim import epics_sim_mapping
-        from operando.ioc.settings import IocSettings
-
-        file, part = self._file, self._file.mapping
+        part = self._file.mapping
         assert part is not None
-        if part.kind == "simulated":
-            station = self._simulated_mapping(part)
-        elif part.kind == "epics":
-            station = epics_mapping_station(part.prefix, self._frames_dir())
-        else:
-            shape = part.rows, part.columns
-            told = IocSettings(seed=file.seed, speed=file.speed, shape=shape, step_um=part.step_um)
-            station = self._behind.enter_context(epics_sim_mapping(told, self._frames_dir()))
+        real = part.kind != "simulated"
+        station = self._over_epics().mapping(part) if real else self._simulated_mapping(part)
         self._on_open([station.stage])
         return station
+
+    def _over_epics(self) -> EpicsSide:
+        if self._epics is None:
+            from operando.interactive.epics_roles import EpicsSide
+
+            self._epics = EpicsSide(self._file, self._frames_dir)
+        return self._epics
 
     def _simulated_mapping(self, part: MappingPart) -> Station:
         from operando.devices.station import simulated_mapping_station
@@ -197,18 +196,24 @@ class StationRoles:
             self._open.pop("battery", None)
 
     def _open_kinetics(self) -> Any:
+        part = self._file.kinetics
+        assert part is not None
+        real = part.kind != "simulated"
+        station = self._over_epics().kinetics(part) if real else self._simulated_kinetics(part)
+        self._on_open([station.gas])
+        return station
+
+    def _simulated_kinetics(self, part: KineticsPart) -> LoadingStation:
         from operando.devices.loading_station import simulated_loading_station
         from operando.simulations.clock import Clock
         from operando.simulations.gas_cell import GasLoading
         from operando.simulations.loading_beamline import LoadingBeamline
 
-        file, part = self._file, self._file.kinetics
-        assert part is not None
-        clock = Clock(file.speed)
-        source = LoadingBeamline(GasLoading(), file.seed, flux=part.flux, began=clock.now())
+        clock = Clock(self._file.speed)
+        gas, seed = GasLoading(), self._file.seed
+        source = LoadingBeamline(gas, seed, flux=part.flux, began=clock.now())
         station = simulated_loading_station(source, clock, self._frames_dir())
         self._behind_the_ring(station.shutter)
-        self._on_open([station.gas])
         return station
 
     def _open_focusing(self) -> Any:

@@ -64,13 +64,14 @@ class KineticsPart:
 
     Parameters
     ----------
-    kind : str
-        ``"simulated"``.
+    kind, prefix
+        As for `MappingPart`.
     flux : float
         Of the simulated beam, relative to that of the published record.
     """
 
     kind: str = "simulated"
+    prefix: str = ""
     flux: float = 1.0
 
 

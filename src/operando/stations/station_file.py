@@ -210,9 +210,11 @@ def _battery(table: TableReader | None) -> BatteryPart | None:
 def _kinetics(table: TableReader | None) -> KineticsPart | None:
     if table is None:
         return None
-    part = KineticsPart(
-        kind=table.text("kind", choices=KINDS[:1]), flux=table.number("flux", 1.0, 1e-3, 1e3)
-    )
+    part = KineticsPart(kind=table.text("kind", choices=KINDS))
+    if part.kind == "epics":
+        part = replace(part, prefix=_prefix(table, "prefix"))
+    else:
+        part = replace(part, flux=table.number("flux", part.flux, 1e-3, 1e3))
     table.no_more()
     return part
 
