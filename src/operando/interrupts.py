@@ -78,6 +78,11 @@ class CtrlC:
         """Whether the keys were pressed twice."""
         return self._presses >= 2
 
+    @property
+    def pressed(self) -> bool:
+        """Whether the keys were pressed at all."""
+        return self._presses > 0
+
     def forget(self) -> None:
         """Begin to count anew, as a run goes on."""
         self._presses = 0

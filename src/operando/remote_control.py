@@ -42,6 +42,11 @@ class RemoteControl:
     tell : callable
         Called with a line for the person at the keyboard.
 
+    Attributes
+    ----------
+    paused : bool
+        Whether the last that was asked of the run is a pause.
+
     Notes
     -----
     While the RunEngine is paused it cannot be resumed from another thread: whoever waits for the
@@ -57,6 +62,7 @@ class RemoteControl:
     ) -> None:
         self._engine, self._store, self._tell = engine, store, tell
         self._agents = [agent for agent in agents if hasattr(agent, "give_up")]
+        self.paused = False
         self._uid = ""
         self._done: set[str] = set()
         self._answer: str | None = None
@@ -103,6 +109,7 @@ class RemoteControl:
 
     def _do(self, action: str) -> None:
         self._tell(f"asked from elsewhere: {action}")
+        self.paused = action == "pause"
         if action == "stop-agent":
             for agent in self._agents:
                 agent.give_up("it was stopped from elsewhere")

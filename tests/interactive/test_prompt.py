@@ -178,6 +178,48 @@ def test_without_front_end_no_run_begins_until_it_opens(beamtime, typed):
     assert beamtime.catalog[-1].start["time"] > opened[0]
 
 
+@pytest.mark.parametrize("wish", ["resume", "abort"])
+def test_somebody_elsewhere_pauses_and_the_prompt_waits_for_them(beamtime, typed, wish):
+    engine, store = beamtime.RE, beamtime.catalog.store
+    seen, uids = [], []
+
+    def until(condition):
+        late = time.monotonic() + 60.0
+        while not condition() and time.monotonic() < late:
+            time.sleep(0.05)
+
+    def ask(name, doc):
+        if name == "start":
+            uids.append(doc["uid"])
+        if name == "event" and doc["seq_num"] == 3 and not seen:
+            seen.append("asked")
+            store.ask(uids[0], "pause")
+            until(lambda: engine._hearing.paused)
+            threading.Thread(target=answer).start()
+
+    def answer():
+        until(lambda: engine.state == "paused")
+        seen.append(
+            f"{engine.state}, {beamtime.station.mapping.shutter.read()['shutter']['value']}"
+        )
+        store.ask(uids[0], wish)
+
+    token = engine.subscribe(ask)
+    try:
+        said, result = typed("RE(plans.map_raster(shape=(3, 4), step=16.0, exposure=0.02))")
+    finally:
+        engine.unsubscribe(token)
+    assert seen == ["asked", "paused, closed"]
+    assert engine.state == "idle"
+    stop = beamtime.catalog[-1].stop
+    if wish == "resume":
+        assert result.success, said
+        assert stop["num_events"]["primary"] == 12
+    else:
+        assert "aborted" in said
+        assert (stop["exit_status"], stop["reason"]) == ("abort", "asked from elsewhere")
+
+
 def test_no_beam_is_no_counts(beamtime):
     station = beamtime.station
     station.mapping.shutter.set("open").wait(5.0)

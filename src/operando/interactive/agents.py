@@ -124,6 +124,10 @@ class Agents:
             self._put("battery", None)
             self._put("stepper", None)
 
+    def made(self) -> list[Any]:
+        """Return the agents that there are so far."""
+        return list(self._made.values())
+
     def close(self) -> None:
         """Stop their threads."""
         for job in _JOBS:

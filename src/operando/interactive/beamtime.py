@@ -16,6 +16,7 @@ from operando.interactive.metadata import StoredMetadata
 from operando.interactive.plan_book import Plans
 from operando.interactive.roles import StationRoles
 from operando.interactive.waiting import wait_for_beam
+from operando.remote_control import RemoteControl
 from operando.stations.station_file import StationFile, read_station_file
 
 #: What ``from operando.session import *`` brings.
@@ -48,6 +49,9 @@ class Beamtime:
         )
         self.agents = Agents(file.seed, folder)
         self.plans = Plans(self.station, self.agents, self.catalog, self._defaults)
+        self.RE.remote = lambda: RemoteControl(
+            self.RE, self.catalog, self.agents.made(), self.console.print
+        )
         self._closed = False
         atexit.register(self.close)
 

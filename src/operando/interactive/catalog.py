@@ -11,6 +11,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from operando.store import Store
+    from operando.store.requests import Request
 
 
 #: How long a look at the runs waits for the last one to be in Tiled, s.
@@ -87,6 +88,10 @@ class Catalog:
             self._writer = self._opened().writer()
         self._writer(name, doc)
         self._under_way = name != "stop"
+
+    def asked(self, uid: str) -> list[Request]:
+        """Give what has been asked of a run from elsewhere; nothing before the first document."""
+        return [] if self._store is None else self._store.asked(uid)
 
     def __getitem__(self, key: str | int) -> Any:
         """Return one run."""

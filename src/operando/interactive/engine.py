@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from operando import __version__
 from operando.interactive.metadata import StoredMetadata
 from operando.interactive.progress import RunProgress
 from operando.interrupts import Aborted, CtrlC
+from operando.remote_control import RemoteControl
 
 PAUSED = (
     "paused, shutter closed. RE.resume() goes on; RE.abort() ends the run, and what it measured "
@@ -36,12 +38,21 @@ class PromptEngine(RunEngine):  # type: ignore[misc]
         What a RunEngine takes.
     console : Console
         Where the person is told what happens.
+
+    Attributes
+    ----------
+    remote : callable or None
+        Makes what listens for requests from elsewhere while a plan runs. A pause from there keeps
+        the prompt until it is resumed from there, or Ctrl-C takes it back.
     """
 
     def __init__(self, *args: Any, console: Console, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._console = console
         self.pause_msg = PAUSED
+        self.remote: Callable[[], RemoteControl] | None = None
+        self._hearing: RemoteControl | None = None
+        self._heard = 0
 
     def __call__(self, plan: Any, subs: Any = None, /, **metadata: Any) -> Any:
         """Run a plan: ``RE(plans.map_fly(...))``; further keywords go to the start document.
@@ -57,6 +68,8 @@ class PromptEngine(RunEngine):  # type: ignore[misc]
             If Ctrl-C was pressed twice. The shutter is closed then, and the run is stored.
         """
         begin = super().__call__
+        if self.state == "idle":
+            self._hear()
         return self._watched(lambda: begin(plan, subs, **metadata))
 
     def resume(self) -> Any:
@@ -65,14 +78,53 @@ class PromptEngine(RunEngine):  # type: ignore[misc]
 
     def _watched(self, run: Callable[[], Any]) -> Any:
         keys = CtrlC(self, self._console)
-        with keys.caught():
-            try:
-                return run()
-            except RunEngineInterrupted:
-                if not (keys.abort_wanted and self.state == "paused"):
-                    raise
-                uids = self.abort("Ctrl-C twice")
-                raise Aborted(str(uids[0]) if uids else "") from None
+        try:
+            with keys.caught():
+                while True:
+                    try:
+                        return run()
+                    except RunEngineInterrupted:
+                        if self.state != "paused":
+                            raise
+                    wanted = "abort" if keys.abort_wanted else self._wanted_elsewhere(keys)
+                    if wanted == "abort":
+                        by_keys = keys.abort_wanted
+                        uids = self.abort("Ctrl-C twice" if by_keys else "asked from elsewhere")
+                        raise Aborted(str(uids[0]) if uids else "")
+                    if wanted != "resume":
+                        raise RunEngineInterrupted(self.pause_msg)
+                    keys.forget()
+                    run = super().resume
+        finally:
+            if self.state != "paused":
+                self._hear_no_more()
+
+    def _wanted_elsewhere(self, keys: CtrlC) -> str | None:
+        """Wait for what somebody elsewhere wants who has paused; Ctrl-C ends the wait."""
+        remote = self._hearing
+        if remote is None or keys.pressed:
+            return None
+        if not remote.paused:  # the plan paused by itself, or somebody wants an abort
+            return remote.answer()
+        self._console.print("paused from elsewhere, shutter closed; Ctrl-C gives the prompt back")
+        while not keys.pressed:
+            if wanted := remote.answer():
+                return wanted
+            time.sleep(0.1)
+        return None
+
+    def _hear(self) -> None:
+        self._hear_no_more()
+        if self.remote is not None:
+            self._hearing = self.remote()
+            self._heard = self.subscribe(self._hearing)
+            self._hearing.__enter__()
+
+    def _hear_no_more(self) -> None:
+        if self._hearing is not None:
+            self.unsubscribe(self._heard)
+            self._hearing.__exit__(None, None, None)
+            self._hearing = None
 
 
 @contextmanager
