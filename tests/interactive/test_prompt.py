@@ -65,7 +65,8 @@ def test_a_plan_is_listened_to_by_its_agent_and_stored(beamtime, typed):
     assert uid[:8] in repr(beamtime.catalog)
 
 
-def test_mistakes_are_one_line(typed):
+def test_mistakes_are_one_line(beamtime, typed):
+    assert beamtime.catalog.store  # making it would be told in a line of its own
     for text, words in {
         "plans.map_fly(shap=(3, 3))": ("did you mean shape?",),
         "plans.map_fly(shape=(3, 3))": ("missing", "step"),
@@ -132,6 +133,21 @@ def test_runs_and_show_are_those_of_the_command_line(typed, beamtime):
     assert "no run 'nothing'" in said
     said, _ = typed("%runs --wrong")
     assert "--wrong" in said
+
+
+def test_a_run_is_drawn_live_and_reported(beamtime, typed, tmp_path):
+    typed("%live on")
+    try:
+        said, result = typed("RE(plans.map_fly(shape=(3, 4), step=16.0, exposure=0.02))")
+        assert result.success, said
+    finally:
+        beamtime.live.close()  # draws the last picture
+        off, _ = typed("%live off")
+    assert "off" in off
+    assert beamtime.live.path.read_bytes().startswith(b"\x89PNG")
+    page = tmp_path / "report.html"
+    typed(f"%report -1 --out {page}")
+    assert beamtime.catalog[-1].start["uid"] in page.read_text("utf-8")
 
 
 def test_a_plan_waits_for_the_beam_and_goes_on_by_itself(beamtime, typed, monkeypatch):

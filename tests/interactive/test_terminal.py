@@ -72,7 +72,7 @@ class Terminal:
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory):
     """Give a session in an empty folder, with a new profile, slow enough to be interrupted."""
-    return Terminal(tmp_path_factory.mktemp("shift"), "--speed", "5")
+    return Terminal(tmp_path_factory.mktemp("shift"), "--speed", "5", "--no-live")
 
 
 @pytest.mark.slow

@@ -27,6 +27,10 @@ def ipython(
         str | None,
         typer.Option(help="Simulated seconds a real second, or 'max', not the file's."),
     ] = None,
+    live: Annotated[
+        bool | None,
+        typer.Option("--live/--no-live", help="Draw the run under way [default: at a terminal]."),
+    ] = None,
 ) -> None:
     """Begin IPython with RE, station, plans, agents and catalog.
 
@@ -40,4 +44,4 @@ def ipython(
     )
     from operando.interactive.shell import start
 
-    start(file)
+    start(file, live=live)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from operando.interactive.agents import Agents
 from operando.interactive.catalog import Catalog
 from operando.interactive.engine import prompt_engine
+from operando.interactive.live import LivePicture
 from operando.interactive.metadata import StoredMetadata
 from operando.interactive.plan_book import Plans
 from operando.interactive.roles import StationRoles
@@ -34,9 +36,18 @@ class Beamtime:
         What the station consists of.
     console : Console, optional
         Where a person is told what happens.
+    live : bool
+        Whether a picture of the run under way is drawn, from the first run on.
+
+    Attributes
+    ----------
+    live : LivePicture
+        ``live.wanted = False`` draws no more.
     """
 
-    def __init__(self, file: StationFile, console: Console | None = None) -> None:
+    def __init__(
+        self, file: StationFile, console: Console | None = None, *, live: bool = False
+    ) -> None:
         self.file = file
         self.console = console or Console(stderr=True)
         self.catalog = Catalog(file.store, self.console)
@@ -52,6 +63,8 @@ class Beamtime:
         self.RE.remote = lambda: RemoteControl(
             self.RE, self.catalog, self.agents.made(), self.console.print
         )
+        self.live = LivePicture(folder / "live.png", self._say, wanted=live)
+        self.RE.subscribe(self.live)
         self._closed = False
         atexit.register(self.close)
 
@@ -71,9 +84,13 @@ class Beamtime:
         atexit.unregister(self.close)
         if self.RE.state == "paused":
             self.RE.abort("the session was ended")
+        self.live.close()
         self.agents.close()
         self.station.close()
         self.catalog.close()
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, soft_wrap=True)
 
     def _read_always(self, devices: Iterable[Any]) -> None:
         self.sd.baseline.extend(devices)
@@ -89,7 +106,7 @@ class Beamtime:
 _current: list[Beamtime] = []
 
 
-def current(file: StationFile | None = None) -> Beamtime:
+def current(file: StationFile | None = None, *, live: bool | None = None) -> Beamtime:
     """Return the session of this process, begun at the first call.
 
     Parameters
@@ -97,6 +114,8 @@ def current(file: StationFile | None = None) -> Beamtime:
     file : StationFile, optional
         Its station when it begins here; otherwise that of ``OPERANDO_STATION`` (``sim`` if not
         set), with ``OPERANDO_STORE`` as its store.
+    live : bool, optional
+        Whether it draws a live picture when it begins here; if somebody is there, unless told.
 
     Returns
     -------
@@ -106,5 +125,5 @@ def current(file: StationFile | None = None) -> Beamtime:
         if file is None:
             file = read_station_file(os.environ.get("OPERANDO_STATION", "sim"))
             file = file.with_(store=os.environ.get("OPERANDO_STORE"))
-        _current.append(Beamtime(file))
+        _current.append(Beamtime(file, live=sys.stdin.isatty() if live is None else live))
     return _current[0]

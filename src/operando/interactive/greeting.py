@@ -13,7 +13,7 @@ _BEGIN = (
     ("RE", "measures it", "{example}"),
     ("agents", "what the data say", "agents.mapping.report()"),
     ("station", "devices, by job", "station.mapping.stage.x.position   %wa   %mov"),
-    ("catalog", "stored runs", "catalog[-1]   %runs   %show -1"),
+    ("catalog", "stored runs", "catalog[-1]   %runs   %show -1   %report -1"),
 )
 
 

@@ -82,6 +82,23 @@ class SessionMagics(Magics):  # type: ignore[misc]
         """Show one run; options as of operando show: %show -1."""
         self._command("show", line or "-1")
 
+    @line_magic  # type: ignore[untyped-decorator]
+    def report(self, line: str) -> None:
+        """Write the report of a run, a page to send to a colleague: %report -1."""
+        self._command("report", line or "-1")
+
+    @line_magic  # type: ignore[untyped-decorator]
+    def live(self, line: str) -> None:
+        """Say where the live picture is; %live off and %live on stop and start it."""
+        picture = self._beamtime.live
+        if line.strip() in ("on", "off"):
+            picture.wanted = line.strip() == "on"
+            if not picture.wanted:
+                picture.close()
+        elif line.strip():
+            raise BadInput(f"%live {line}: on or off is needed, or nothing")
+        print(f"live picture: {picture.path if picture.wanted else 'off'}")
+
     def _command(self, name: str, line: str) -> None:
         """Run a command of operando on this session's store."""
         # By name: the command line stands above the prompt, one of its commands.

@@ -31,18 +31,20 @@ _SLOW = (
 )
 
 
-def start(file: StationFile) -> None:
+def start(file: StationFile, *, live: bool | None = None) -> None:
     """Run IPython until the person leaves it.
 
     Parameters
     ----------
     file : StationFile
         The station.
+    live : bool, optional
+        Whether there is a live picture; if somebody is at the terminal, unless told.
     """
     from IPython.terminal.ipapp import TerminalIPythonApp
     from traitlets.config import Config
 
-    beamtime = current(file)
+    beamtime = current(file, live=live)
     config = Config()
     config.TerminalInteractiveShell.banner1 = greeting(file, _EXAMPLE)
     config.TerminalInteractiveShell.confirm_exit = False
