@@ -6,12 +6,16 @@ import json
 import os
 import sys
 import threading
+import time
 
 from operando.errors import OperandoError
 from operando.ioc.address import Address
 from operando.ioc.process import run_ioc
 from operando.ioc.settings import IocSettings
 from operando.simulations.gas_cell import LoadingTruth
+
+#: Time for a client that has let go of its channels to close the connection, s.
+LINGER_S = 0.5
 
 
 def main() -> None:
@@ -31,6 +35,7 @@ def main() -> None:
 
 def _end_with_parent() -> None:
     sys.stdin.read()
+    time.sleep(LINGER_S)
     os._exit(0)
 
 

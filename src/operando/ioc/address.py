@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from operando.errors import BadInput
@@ -37,11 +38,7 @@ class Address:
 
     def client(self) -> dict[str, str]:
         """Return the environment of a client that looks here and nowhere else."""
-        return {
-            "EPICS_CA_ADDR_LIST": f"{LOOPBACK}:{self.port}",
-            "EPICS_CA_AUTO_ADDR_LIST": "NO",
-            "EPICS_CA_REPEATER_PORT": str(self.repeater_port),
-        }
+        return client_environment([self])
 
     def server(self) -> dict[str, str]:
         """Return the environment of the server itself."""
@@ -72,6 +69,15 @@ class Address:
                     raise BadInput(
                         f"port {self.port} of {LOOPBACK} is in use; --port 0 finds a free one"
                     ) from None
+
+
+def client_environment(addresses: Sequence[Address]) -> dict[str, str]:
+    """Return the environment of a client that looks at some IOCs and nowhere else."""
+    return {
+        "EPICS_CA_ADDR_LIST": " ".join(f"{LOOPBACK}:{address.port}" for address in addresses),
+        "EPICS_CA_AUTO_ADDR_LIST": "NO",
+        "EPICS_CA_REPEATER_PORT": str(addresses[0].repeater_port),
+    }
 
 
 def _free_port() -> int:

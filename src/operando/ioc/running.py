@@ -7,29 +7,54 @@ import os
 import select
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cache
 from typing import IO
 
 from operando.errors import DeviceError
-from operando.ioc.address import Address
+from operando.ioc.address import Address, client_environment
 from operando.ioc.process import require_caproto
-from operando.ioc.settings import IocSettings
+from operando.ioc.settings import STATIONS, IocSettings
 
 #: Longest time an IOC may take until it listens, s.
 START_S = 120.0
+#: IOCs that one process may have at a time: one a station.
+AT_ONCE = len(STATIONS)
 
 
-@cache
-def _address() -> Address:
-    """Ports of this process's IOCs.
+class _Places:
+    """Ports for this process's IOCs.
 
     The Channel Access library reads where to look once in a process, so every IOC that a process
-    starts has to be found at the same ports.
+    will ever start has to be found at one of the ports that it was told of first.
     """
-    return Address.free()
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free: list[Address] = []
+        self._told = False
+
+    def take(self) -> Address:
+        """Take ports that no IOC of this process has."""
+        with self._lock:
+            if not self._told:
+                repeater = Address.free().repeater_port
+                self._free = [Address(Address.free().port, repeater) for _ in range(AT_ONCE)]
+                os.environ |= client_environment(self._free)
+                self._told = True
+            if not self._free:
+                raise DeviceError(f"{AT_ONCE} soft IOCs are running; no more at once")
+            return self._free.pop(0)
+
+    def give_back(self, address: Address) -> None:
+        """Let the next IOC have the ports."""
+        with self._lock:
+            self._free.insert(0, address)
+
+
+_places = _Places()
 
 
 @contextmanager
@@ -44,19 +69,31 @@ def running_ioc(settings: IocSettings) -> Iterator[Address]:
     Yields
     ------
     Address
-        Where it listens; one IOC at a time.
+        Where it listens.
 
     Raises
     ------
     BadInput
         If caproto is not installed.
     DeviceError
-        If the IOC does not start.
+        If the IOC does not start, or as many run as may.
+
+    Notes
+    -----
+    Names must differ: IOCs that run at once have other stations or other prefixes.
     """
     require_caproto()
-    address = _address()
+    address = _places.take()
+    try:
+        with _child(settings, address):
+            yield address
+    finally:
+        _places.give_back(address)
+
+
+@contextmanager
+def _child(settings: IocSettings, address: Address) -> Iterator[None]:
     told = json.dumps({"settings": asdict(settings), "address": asdict(address)})
-    os.environ |= address.client()
     child = subprocess.Popen(
         [sys.executable, "-m", "operando.ioc", told],
         stdin=subprocess.PIPE,
@@ -69,7 +106,7 @@ def running_ioc(settings: IocSettings) -> Iterator[Address]:
     assert child.stdout is not None
     try:
         _wait_until_ready(child.stdout)
-        yield address
+        yield
     finally:
         child.stdin.close()
         try:
