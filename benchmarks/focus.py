@@ -173,6 +173,8 @@ def main() -> None:
             by_hand = CoordinateScanAgent(config, values=values)
             name = f"coordinate scan of {values}"
             results.setdefault(name, []).append(focused(by_hand, Bench(seed)))
+        last = [f"{name} {found[-1][0]} ({found[-1][2]:.2f} x)" for name, found in results.items()]
+        print(f"seed {seed}, scans and size: {', '.join(last)}", flush=True)
     for name, found in results.items():
         told(name, found)
     for values in chosen.values:
