@@ -57,8 +57,5 @@ def server(tmp_path, monkeypatch, make_store):
     port = free_port()
     frames = Places.of(f"http://127.0.0.1:{port}").frames
     frames.mkdir(parents=True)
-    server = Server(tmp_path / "served", frames, port)
-    server.start()
-    server.wait()
-    yield server
-    server.kill()
+    with Server(tmp_path / "served", frames, port) as server:
+        yield server

@@ -77,12 +77,11 @@ def shared_gate(tmp_path_factory, empty_catalog):
     """Return an HTTP client of a real server, shared: it takes seconds to start."""
     folder = tmp_path_factory.mktemp("gate")
     shutil.copy(empty_catalog, folder / "catalog.db")
-    server = Server(folder, folder, free_port())
-    server.start()
-    server.wait()
-    with httpx.Client(base_url=server.address) as client:
+    with (
+        Server(folder, folder, free_port()) as server,
+        httpx.Client(base_url=server.address) as client,
+    ):
         yield client
-    server.kill()
 
 
 def test_keys_are_new_told_once_and_nowhere_kept(tmp_path, make_store):

@@ -29,6 +29,19 @@ class Server:
         self.command = [sys.executable, "-c", code, *map(str, words)]
         self.process = None
 
+    def __enter__(self):
+        """Start it and wait until it answers."""
+        self.start()
+        try:
+            self.wait()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
     def start(self):
         self.process = subprocess.Popen(self.command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
 
@@ -42,7 +55,7 @@ class Server:
         return False
 
     def wait(self):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not self.answers():
             assert time.monotonic() < deadline, "the server does not start"
             time.sleep(0.1)
