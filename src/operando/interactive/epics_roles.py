@@ -11,6 +11,7 @@ from typing import Any
 
 from ophyd import Device
 
+from operando.devices.epics_battery import epics_battery_station
 from operando.devices.epics_signals import disconnect, require_client
 from operando.devices.epics_station import (
     LoadingNames,
@@ -19,11 +20,12 @@ from operando.devices.epics_station import (
 )
 from operando.devices.loading_station import LoadingStation
 from operando.devices.station import Station
+from operando.devices.xafs_station import BatteryStation
 from operando.ioc.epics_sim import CONNECT_S
 from operando.ioc.running import running_ioc
 from operando.ioc.settings import IocSettings
 from operando.simulations.clock import Clock
-from operando.stations.parts import KineticsPart, MappingPart
+from operando.stations.parts import BatteryPart, KineticsPart, MappingPart
 from operando.stations.station_file import StationFile
 
 
@@ -54,11 +56,23 @@ class EpicsSide:
         station: LoadingStation = self._kept(epics_loading_station(**place, names=names))
         return station
 
+    def battery(self, part: BatteryPart) -> BatteryStation:
+        """Connect to the cell on its potentiostat, and to the X-ray side."""
+        place = self._place(part, "battery")
+        del place["data_dir"]
+        if part.kind == "soft-ioc":
+            place["waits"] = math.isfinite(self._file.speed)
+        station = epics_battery_station(**place)
+        parts = station.mono, station.shutter, station.xrd, station.chambers, station.dose
+        devices = (station.cell.driver, *parts, *station.scans.values())
+        self._closing.callback(lambda: disconnect(*devices))
+        return station
+
     def close(self) -> None:
         """Disconnect, and stop the IOC."""
         self._closing.close()
 
-    def _place(self, part: MappingPart | KineticsPart, job: str) -> dict[str, Any]:
+    def _place(self, part: MappingPart | KineticsPart | BatteryPart, job: str) -> dict[str, Any]:
         """Give prefix, folder, clock and patience; start the IOC if it is the one."""
         require_client()
         place = {"prefix": part.prefix, "data_dir": self._frames_dir()}

@@ -166,7 +166,10 @@ class StationRoles:
         return station
 
     def _open_battery(self) -> Any:
-        station = self._new_cell(None, 0.0)
+        part = self._file.battery
+        assert part is not None
+        real = part.kind != "simulated"
+        station = self._over_epics().battery(part) if real else self._new_cell(None, 0.0)
         self._on_open([station.mono])
         return station
 

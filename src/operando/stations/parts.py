@@ -41,8 +41,8 @@ class BatteryPart:
 
     Parameters
     ----------
-    kind : str
-        ``"simulated"``.
+    kind, prefix
+        As for `MappingPart`; over EPICS the limits are the potentiostat's own.
     voltage_v : tuple of float
         The potentiostat stops outside, V.
     current_a, temperature_c : float
@@ -52,6 +52,7 @@ class BatteryPart:
     """
 
     kind: str = "simulated"
+    prefix: str = ""
     voltage_v: tuple[float, float] = (2.5, 5.1)
     current_a: float = 0.010
     temperature_c: float = 60.0

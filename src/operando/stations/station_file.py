@@ -195,14 +195,16 @@ def _mapping(table: TableReader | None) -> MappingPart | None:
 def _battery(table: TableReader | None) -> BatteryPart | None:
     if table is None:
         return None
-    usual = BatteryPart()
-    part = BatteryPart(
-        kind=table.text("kind", choices=KINDS[:1]),
-        voltage_v=table.pair("voltage_v", usual.voltage_v, 0.0, 6.0),
-        current_a=table.number("current_a", usual.current_a, 1e-6, 10.0),
-        temperature_c=table.number("temperature_c", usual.temperature_c, 0.0, 150.0),
-        scan_s=table.number("scan_s", usual.scan_s, 1.0, 3600.0),
-    )
+    usual = part = BatteryPart(kind=table.text("kind", choices=KINDS))
+    if part.kind == "epics":
+        part = replace(part, prefix=_prefix(table, "prefix"))
+    elif part.kind == "simulated":
+        part = BatteryPart(
+            voltage_v=table.pair("voltage_v", usual.voltage_v, 0.0, 6.0),
+            current_a=table.number("current_a", usual.current_a, 1e-6, 10.0),
+            temperature_c=table.number("temperature_c", usual.temperature_c, 0.0, 150.0),
+            scan_s=table.number("scan_s", usual.scan_s, 1.0, 3600.0),
+        )
     table.no_more()
     return part
 
