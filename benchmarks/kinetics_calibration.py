@@ -1,6 +1,7 @@
 """Do the kinetic engine's intervals hold what they promise? Offline and streaming alike.
 
-Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/kinetics_calibration.py [REPEATS] [--figure FILE]``.
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/kinetics_calibration.py [REPEATS] [--figure FILE]
+[--only drawn|default]``.
 Two sets of records of 17 s, frames of 333 ms. *Drawn*: law, onset, rate, shape, areas and noise
 level drawn anew each time from the priors that the engine is told (simulation-based calibration:
 the intervals averaged over laws must hold exactly). *Default*: the demonstration's truth with the
@@ -77,14 +78,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("repeats", type=int, nargs="?", default=200)
     parser.add_argument("--figure", help="histogram of ranks (png)")
+    parser.add_argument("--only", choices=("drawn", "default"), help="one of the two sets")
     words = parser.parse_args()
     print(f"{words.repeats} repeats; coverage of 68 % and 95 % intervals")
     print(f"{'':32}{'t0 68':>8}{'t0 95':>8}{'k 68':>8}{'k 95':>8}{'unseen':>8}{'P(true)':>9}")
     ranks = {}
-    for name, make, config in (
-        ("drawn from the priors", draw, DRAWN),
-        ("default truth", default, KineticsConfig()),
-    ):
+    sets = {
+        "drawn": ("drawn from the priors", draw, DRAWN),
+        "default": ("default truth", default, KineticsConfig()),
+    }
+    for name, make, config in [sets[words.only]] if words.only else sets.values():
         for streaming in (False, True):
             rows, unseen, right = run(make, config, words.repeats, streaming)
             how = "streaming" if streaming else "offline"

@@ -6,7 +6,9 @@ from scipy.special import logsumexp
 
 from operando.agents.kinetics_config import AreaNoise, KineticsConfig
 from operando.agents.kinetics_engine import KineticsEngine
-from operando.agents.kinetics_nested import Frames, _log_likelihood, nested
+from operando.agents.kinetics_nested import Frames, log_likelihoods, nested
+from operando.agents.kinetics_replica import ReplicaConfig, exchange_replicas, sample_law
+from operando.errors import BadInput
 from operando.physics.kinetic_laws import LAWS, mean_extent
 
 NOISE = AreaNoise(1e-4 * np.eye(2), 3e-4 * np.array([np.diag([1.0, 0.2]), np.diag([0.2, 1.0])]))
@@ -42,11 +44,11 @@ def dense(law, frames, t0, rate, shape, log_prior_cell):
         right = np.einsum("na,nab,nb->a", both, inverse, frames.areas) + 1.0
         spread = np.linalg.cholesky(np.linalg.inv(normal))
         theta = np.linalg.solve(normal, right) + np.stack([one, two], axis=-1) @ spread.T
-        inner = [
-            _log_likelihood(LAWS[law], frames, np.array([a, b, *pair]), c)
-            - 0.5 * ((pair - 1.0) ** 2).sum()
-            for pair in theta.reshape(-1, 2)
-        ]
+        pairs = theta.reshape(-1, 2)
+        given = np.broadcast_to([a, b, 0.0, 0.0, c], (len(pairs), 5)).copy()
+        given[:, 2:4] = pairs
+        inner = log_likelihoods(LAWS[law], frames, given)
+        inner -= 0.5 * ((pairs - 1.0) ** 2).sum(axis=1)
         inner += 0.5 * (one**2 + two**2).ravel() + np.log(np.outer(weight, weight).ravel())
         values.append(logsumexp(inner) + np.log(np.linalg.det(spread)) - np.log(2.0 * np.pi))
     return logsumexp(values) + log_prior_cell
@@ -74,3 +76,37 @@ def test_nested_sampling_agrees():
     assert abs(model.t0.mean - told.t0[0]) < 0.2 * told.t0[1]
     assert abs(model.k.mean - told.k[0]) < 0.2 * told.k[1]
     assert model.t0.sd == pytest.approx(told.t0[1], rel=0.2)
+
+
+def test_replicas_agree_with_the_lattice():
+    """Evidence of first order within its own error, which is small; onset and rate as well."""
+    model, given = engine_for("first_order", record())
+    told, points = sample_law(
+        LAWS["first_order"], given, KineticsConfig(), ReplicaConfig(walkers=32, steps=800)
+    )
+    assert told.log_evidence_sd < 0.3
+    assert abs(told.log_evidence - model.log_evidence) < 4.0 * told.log_evidence_sd
+    assert told.exchanged > 0.1
+    for column, estimate in ((0, model.t0), (1, model.k)):
+        assert points[:, column].mean() == pytest.approx(estimate.mean, abs=0.2 * estimate.sd)
+        assert points[:, column].std() == pytest.approx(estimate.sd, rel=0.15)
+
+
+def test_replicas_cross_between_two_hills_in_eight_dimensions():
+    """Hills 20 widths apart, the second twice as heavy: what a single walker never finds."""
+
+    def two_hills(u):
+        one, two = (-0.5 * (((u - place) / 0.02) ** 2).sum(axis=1) for place in (0.3, 0.6))
+        return np.logaddexp(one, np.log(2.0) + two)
+
+    told = exchange_replicas(two_hills, 8, ReplicaConfig(seed=1))
+    truth = 4.0 * np.log(2.0 * np.pi * 0.02**2) + np.log(3.0)
+    assert told.log_evidence_sd < 0.4
+    assert abs(told.log_evidence - truth) < 4.0 * told.log_evidence_sd
+    assert (told.points[:, 0] > 0.45).mean() == pytest.approx(2.0 / 3.0, abs=0.15)
+
+
+def test_too_few_replicas_are_refused():
+    for wrong in ({"temperatures": 2}, {"walkers": 3}, {"steps": 10}):
+        with pytest.raises(BadInput, match="replicas"):
+            ReplicaConfig(**wrong)

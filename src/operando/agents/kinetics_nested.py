@@ -6,6 +6,7 @@ is merged, so that what agrees with it agrees with the model as it is written do
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -98,27 +99,14 @@ def nested(
     except ImportError:
         message = 'nested sampling needs the extra: pip install "operando[nested]"'
         raise OperandoError(message) from None
-    low, high = config.t0_prior or (float(frames.start[0]), float(frames.stop[-1]))
-    slow, fast = np.log(config.rate_bounds)
-
-    def transform(u: Floats) -> Floats:
-        theta = np.ones(5)
-        theta[:2] = low + (high - low) * u[0], np.exp(slow + (fast - slow) * u[1])
-        theta[2:4] = config.amplitude_mean + config.amplitude_sd * ndtri(u[2:4])
-        if law.shape is not None:
-            one, two = np.log(law.shape.low), np.log(law.shape.high)
-            theta[4] = np.exp(one + (two - one) * u[4])
-        return theta[: len(u)]
 
     def log_likelihood(theta: Floats) -> float:
-        shape = theta[4] if len(theta) > 4 else 1.0
-        return _log_likelihood(law, frames, theta, shape)
+        return float(log_likelihoods(law, frames, theta[None])[0])
 
-    dimensions = 4 if law.shape is None else 5
     sampler = NestedSampler(
         log_likelihood,
-        transform,
-        dimensions,
+        prior_transform(law, frames, config),
+        dimensions(law),
         nlive=points,
         sample="rwalk",
         rstate=np.random.default_rng(seed),
@@ -138,14 +126,40 @@ def nested(
     )
 
 
-def _log_likelihood(law: KineticLaw, frames: Frames, theta: Floats, shape: float) -> float:
-    t0, rate, empty, loaded = theta[:4]
-    alpha = mean_extent(law, frames.start, frames.stop, t0, rate, shape)
+def dimensions(law: KineticLaw) -> int:
+    """Count onset, rate, both amplitudes and the shape, if there is one."""
+    return 4 if law.shape is None else 5
+
+
+def prior_transform(
+    law: KineticLaw, frames: Frames, config: KineticsConfig
+) -> Callable[[Floats], Floats]:
+    """From the unit cube (..., d) to t0 (s), k (1/s), both amplitudes and, if any, the shape."""
+    low, high = config.t0_prior or (float(frames.start[0]), float(frames.stop[-1]))
+    slow, fast = np.log(config.rate_bounds)
+
+    def transform(u: Floats) -> Floats:
+        theta = np.empty(u.shape)
+        theta[..., 0] = low + (high - low) * u[..., 0]
+        theta[..., 1] = np.exp(slow + (fast - slow) * u[..., 1])
+        theta[..., 2:4] = config.amplitude_mean + config.amplitude_sd * ndtri(u[..., 2:4])
+        if law.shape is not None:
+            one, two = np.log(law.shape.low), np.log(law.shape.high)
+            theta[..., 4] = np.exp(one + (two - one) * u[..., 4])
+        return theta
+
+    return transform
+
+
+def log_likelihoods(law: KineticLaw, frames: Frames, theta: Floats) -> Floats:
+    """Log likelihood (n,) of parameters (n, d) as `prior_transform` gives them."""
+    t0, rate, empty, loaded, *rest = theta.T[:, :, None]
+    alpha = mean_extent(law, frames.start, frames.stop, t0, rate, rest[0] if rest else 1.0)
     left = 1.0 - alpha
     one, two = frames.empty, frames.loaded
     a, b, d = (left * one[i] + alpha * two[i] for i in ((0, 0), (0, 1), (1, 1)))
     x, y = frames.areas[:, 0] - empty * left, frames.areas[:, 1] - loaded * alpha
     det = a * d - b * b
     square = frames.dose * (d * x * x - 2.0 * b * x * y + a * y * y) / det
-    rest = np.log(2.0 * np.pi * frames.dose**-1.0).sum()
-    return float(-0.5 * (square + np.log(det)).sum() - rest)
+    constant = np.log(2.0 * np.pi * frames.dose**-1.0).sum()
+    return np.asarray(-0.5 * (square + np.log(det)).sum(axis=1) - constant)
