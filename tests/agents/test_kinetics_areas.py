@@ -32,6 +32,30 @@ def test_areas_scatter_as_predicted_about_the_truth(extent):
     assert np.corrcoef(residual.T)[0, 1] < -0.1  # lines overlap: what one gains the other loses
 
 
+def test_weights_from_a_frames_own_counts_would_pull_its_areas_low():
+    """The same frames by weighted least squares with each frame's own counts as variances.
+
+    Bins that happen to hold few counts then weigh more. Intervals of 68 % for the mean of 24
+    dark frames (two counts a bin) hold the truth with fixed weights, and never with a frame's own.
+    """
+    rng = np.random.default_rng(11)
+    w, dose = weights(rng, dose=4000.0), np.full(480, 0.005)
+    frames = counted(rng, np.full(480, 0.35), dose)
+    basis = np.concatenate([w.ends, w.background]) * dose[0]
+    own = []
+    for counts in frames.intensity.astype(np.float64):
+        inverse = 1.0 / np.maximum(counts, 1.0)
+        own.append(np.linalg.solve((basis * inverse) @ basis.T, (basis * inverse) @ counts)[:2])
+    truth = np.array([0.65, 0.35])
+    sd = np.sqrt(np.diagonal(w.noise.of(truth)) / dose[0] / 24.0)
+    held = [
+        (np.abs(areas.reshape(20, 24, 2).mean(axis=1) - truth) < sd).mean()
+        for areas in (w.areas(frames, dose), np.array(own))
+    ]
+    assert 0.45 < held[0] < 0.9
+    assert held[1] < 0.1
+
+
 def test_a_smooth_background_that_comes_and_goes_changes_no_area():
     rng = np.random.default_rng(2)
     w = weights(rng, dose=2000.0)
