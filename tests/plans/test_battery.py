@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from bluesky.utils import FailedStatus, RunEngineInterrupted
 
+from operando.agents.relaxation import RelaxationConfig, RestRule
 from operando.devices.cell_faults import (
     BadReadback,
     OpenLead,
@@ -181,6 +182,20 @@ def test_repeats_and_a_rest_that_ends_by_itself(make_battery, engine):
     assert Counter(measured(engine.documents, "xafs_mn")) == {0: 3, 1: 3, 2: 3}
     rested = [e["data"]["soc_step_rested"] for e in events(engine.documents, "primary")]
     assert max(rested) < 600.0
+
+
+def test_rests_end_when_the_plateau_is_known_and_the_run_says_so(make_battery, engine):
+    battery = make_battery()
+    engine(stepped(battery, max_soc=0.2, rest_rule=RestRule(RelaxationConfig(target=1e-3))))
+    steps = [e["data"] for e in events(engine.documents, "primary")]
+    assert len(steps) == 3
+    charged = [step for step in steps if step["soc_step_reason"]]
+    assert all(step["soc_step_rested"] < 600.0 for step in charged)
+    told = [e["data"] for e in events(engine.documents, "rest_decisions")]
+    assert sum(row["rest_decision_stop"] for row in told) == len(steps)
+    assert [row["rest_decision_rested"] for row in told if row["rest_decision_stop"]] == (
+        pytest.approx([step["soc_step_rested"] for step in steps], abs=0.1)
+    )
 
 
 @pytest.mark.parametrize("when", ["charge", "rest", "xrd", "xafs_mn"])

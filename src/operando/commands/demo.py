@@ -135,6 +135,10 @@ def battery(
     rest_slope: Annotated[
         float | None, typer.Option(help="End a rest once |dV/dt| is below this, V/s (2e-5).")
     ] = None,
+    rest_target: Annotated[
+        float | None,
+        typer.Option(help="End a rest once its plateau is known to this, V (0.001)."),
+    ] = None,
     until: Annotated[float, typer.Option(help="Voltage that ends the charge, V.")] = 5.0,
     repeats: Annotated[int, typer.Option(min=1, help="XAFS scans of each kind a step.")] = 1,
     budget: Annotated[
@@ -182,6 +186,7 @@ def battery(
         step=step,
         rest=rest,
         rest_slope=rest_slope,
+        rest_target=rest_target,
         until=until,
         repeats=repeats,
         budget=budget,

@@ -207,7 +207,7 @@ def measure_charge(
     str
         The run's uid.
     """
-    md: dict[str, Any] = {"references": references}
+    md: dict[str, Any] = {"references": references, "rest_target": settings.rest_target}
     for name, doc in earlier.documents if earlier else ():
         agent(name, doc)
     if earlier:
@@ -229,6 +229,7 @@ def _charge(
         "sample": f"simulated NCM111 half-cell, seed {settings.seed}",
         "seed": settings.seed,
         "report": lambda text: None,
+        "rest_rule": settings.rest_rule(),
     }
     steps = settings.step_settings()
     if isinstance(agent, SocStepper):

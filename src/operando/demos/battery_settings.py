@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from operando.agents.relaxation import RelaxationConfig, RestRule
 from operando.agents.soc_config import SocStepperConfig
 from operando.errors import BadInput
 from operando.plans.soc_timetable import SocSettings
@@ -39,6 +40,8 @@ class BatteryDemo:
         Longest rest before each measurement, s.
     rest_slope : float, optional
         abs(dV/dt) that ends a rest earlier, V/s.
+    rest_target : float, optional
+        A rest ends when the voltage's plateau is known with this standard deviation, V.
     until : float
         Voltage that ends the charge, V.
     repeats : int
@@ -65,6 +68,7 @@ class BatteryDemo:
     step: float = 0.10
     rest: float = 600.0
     rest_slope: float | None = None
+    rest_target: float | None = None
     until: float = 5.0
     repeats: int = 1
     budget: int | None = None
@@ -82,12 +86,21 @@ class BatteryDemo:
             raise BadInput(f"--plan is {self.plan!r}; {' or '.join(PLANS)} is needed")
         if self.plan == "stepped" and (self.budget is not None or self.target_sd is not None):
             raise BadInput("--budget and --target-sd are the agent's: they need --plan adaptive")
+        if self.rest_target is not None and self.rest_slope is not None:
+            raise BadInput("--rest-target and --rest-slope each end a rest: give one of them")
+        self.rest_rule()
         if self.plan == "adaptive" and self.resume is not None:
             raise BadInput(
                 "--resume goes on with a charge by equal steps, not with --plan adaptive"
             )
         self.step_settings()
         self.stepper({})
+
+    def rest_rule(self) -> RestRule | None:
+        """Return what ends a rest by what is known, if that is wanted."""
+        if self.rest_target is None:
+            return None
+        return RestRule(RelaxationConfig(target=self.rest_target))
 
     def step_settings(self) -> SocSettings:
         """Return what is done at every step."""
@@ -127,4 +140,5 @@ class BatteryDemo:
         """
         if start.get("plan_name") != "soc_stepped" or not start.get("agent"):
             raise BadInput(f"run {start.get('uid')} is no charge by equal steps with an agent")
-        return replace(self, **{name: start[name] for name in _OF_THE_RUN})
+        same = {name: start[name] for name in _OF_THE_RUN}
+        return replace(self, **same, rest_target=start.get("rest_target"))

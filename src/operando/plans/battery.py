@@ -10,6 +10,7 @@ import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 from bluesky.utils import MsgGenerator
 
+from operando.plans.rest import Decides, Resting
 from operando.plans.soc_run import Progress, broken_limit, soc_run
 from operando.plans.soc_steps import XraySide, soc_step, xray_seconds
 from operando.plans.soc_timetable import SocSettings, Timetable, timetable
@@ -33,6 +34,7 @@ def soc_stepped(
     repeats: int = 1,
     dose_limit: float | None = None,
     time_limit: float | None = None,
+    rest_rule: Decides | None = None,
     completed: Collection[int] = (),
     dry_run: bool = False,
     report: Callable[[str], Any] = print,
@@ -52,6 +54,10 @@ def soc_stepped(
         The X-ray side.
     step, rest, until, c_rate, max_soc, rest_slope, xrd_exposure, repeats, dose_limit, time_limit
         See `SocSettings`.
+    rest_rule : Decides, optional
+        Ends a rest when it knows where the voltage goes to, as
+        `operando.agents.relaxation.RestRule` does; its decisions are the stream
+        ``rest_decisions``. Rests end by time or slope without one.
     completed : collection of int
         Steps that an earlier run measured (see `completed_steps`) and this one leaves out.
     dry_run : bool
@@ -119,12 +125,19 @@ def soc_stepped(
         "hints": {"dimensions": [[["soc_step_soc"], "primary"]]},
         **(md or {}),
     }
+    resting = None if rest_rule is None else Resting(rest_rule)
     staged = [detectors.xrd, *detectors.scans.values(), detectors.shutter]
-    inner = bpp.stage_wrapper(_steps(cell, detectors, table, progress), staged)
+    inner = bpp.stage_wrapper(_steps(cell, detectors, table, progress, resting), staged)
     return (yield from soc_run(inner, start, progress))
 
 
-def _steps(cell: Any, detectors: XraySide, table: Timetable, progress: Progress) -> MsgGenerator:
+def _steps(
+    cell: Any,
+    detectors: XraySide,
+    table: Timetable,
+    progress: Progress,
+    resting: Resting | None,
+) -> MsgGenerator:
     progress.began = yield from bps.rd(cell.time)
     yield from bps.abs_set(detectors.xrd.exposure, table.settings.xrd_exposure, wait=True)
     yield from bps.monitor(cell.stream, name="electrochemistry")
@@ -134,7 +147,7 @@ def _steps(cell: Any, detectors: XraySide, table: Timetable, progress: Progress)
             progress.ended = stop
             break
         reason = yield from soc_step(
-            cell, detectors, table.settings, row.index, row.soc, progress.recorder
+            cell, detectors, table.settings, row.index, row.soc, progress.recorder, resting
         )
         if reason == "voltage":
             progress.ended = "voltage"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import bluesky.plan_stubs as bps
@@ -46,6 +46,26 @@ class RestDecision:
     why: str
 
 
+def rest_recorder() -> RowRecorder:
+    """Make what carries decisions into documents; one for all rests of a run."""
+    empty = RestDecision(0.0, 0.0, 0, "")
+    return RowRecorder("rest_decision", empty, {"rested": "s", "voltage": "V"})
+
+
+@dataclass(frozen=True)
+class Resting:
+    """A rule for all rests of a run, with what carries its decisions.
+
+    Parameters
+    ----------
+    rule : Decides
+    recorder : RowRecorder
+    """
+
+    rule: Decides
+    recorder: RowRecorder = field(default_factory=rest_recorder)
+
+
 class _Asked:
     """A rule with the record of a rest, as an agent that is asked for one suggestion."""
 
@@ -67,6 +87,7 @@ def rest_until_known(
     every: float = 5.0,
     ask: int = 6,
     timeout: float = 10.0,
+    recorder: RowRecorder | None = None,
 ) -> MsgGenerator[RestDecision]:
     """Let a cell rest until a rule says that the plateau of its voltage is known.
 
@@ -85,6 +106,8 @@ def rest_until_known(
         Readings between two questions to the rule.
     timeout : float
         Longest wait for an answer, real seconds.
+    recorder : RowRecorder, optional
+        Of a run with several rests; see `rest_recorder`.
 
     Returns
     -------
@@ -97,9 +120,7 @@ def rest_until_known(
     """
     if not 0.0 < every <= longest or ask < 1:
         raise BadInput(f"a reading every {every:g} s of {longest:g} s, a question every {ask}")
-    recorder = RowRecorder(
-        "rest_decision", RestDecision(0.0, 0.0, 0, ""), {"rested": "s", "voltage": "V"}
-    )
+    recorder = recorder or rest_recorder()
     times: list[float] = []
     values: list[float] = []
     began = yield from bps.rd(cell.time)

@@ -14,6 +14,7 @@ from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
 from operando.plans.consult import Consultation
+from operando.plans.rest import Decides, Resting
 from operando.plans.soc_record import SocDecision, SocRecorder
 from operando.plans.soc_run import Progress, broken_limit, soc_run
 from operando.plans.soc_steps import XraySide, soc_step, xray_seconds
@@ -34,6 +35,7 @@ def soc_adaptive(
     *,
     settings: SocSettings | None = None,
     timeout: float = 60.0,
+    rest_rule: Decides | None = None,
     report: Callable[[str], Any] = print,
     sample: str = "",
     seed: int | None = None,
@@ -53,6 +55,10 @@ def soc_adaptive(
         What is done where the agent says nothing; `step` is what the plan falls back on.
     timeout : float
         Longest wait for an answer, real seconds.
+    rest_rule : Decides, optional
+        Ends a rest when it knows where the voltage goes to, as
+        `operando.agents.relaxation.RestRule` does; its decisions are the stream
+        ``rest_decisions``. Rests end by time or slope without one.
     report : callable
         Given the timetable of the fixed steps, which is what it may take at most.
     sample : str
@@ -89,8 +95,11 @@ def soc_adaptive(
         "hints": {"dimensions": [[["soc_step_soc"], "primary"]]},
         **(md or {}),
     }
+    resting = None if rest_rule is None else Resting(rest_rule)
     staged = [detectors.xrd, *detectors.scans.values(), detectors.shutter]
-    inner = bpp.stage_wrapper(_steps(cell, detectors, agent, settings, timeout, progress), staged)
+    inner = bpp.stage_wrapper(
+        _steps(cell, detectors, agent, settings, timeout, progress, resting), staged
+    )
     return (yield from soc_run(inner, start, progress))
 
 
@@ -101,6 +110,7 @@ def _steps(
     settings: SocSettings,
     timeout: float,
     progress: Progress,
+    resting: Resting | None,
 ) -> MsgGenerator:
     progress.began = yield from bps.rd(cell.time)
     yield from bps.abs_set(detectors.xrd.exposure, settings.xrd_exposure, wait=True)
@@ -116,7 +126,7 @@ def _steps(
         if stop:
             break
         stop = yield from soc_step(
-            cell, detectors, wanted, decision.index, decision.soc, progress.recorder
+            cell, detectors, wanted, decision.index, decision.soc, progress.recorder, resting
         )
         soc = yield from bps.rd(cell.soc)
         if stop == "voltage":

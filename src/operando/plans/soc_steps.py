@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import bluesky.plan_stubs as bps
 from bluesky.utils import Msg, MsgGenerator
 
+from operando.plans.rest import Resting, rest_until_known
 from operando.plans.soc_record import SocRecorder, SocStep
 from operando.plans.soc_timetable import SocSettings
 from operando.plans.stubs import plan, with_beam
@@ -64,6 +65,7 @@ def soc_step(
     index: int,
     target: float,
     recorder: SocRecorder,
+    resting: Resting | None = None,
 ) -> MsgGenerator[str]:
     """Charge to one state of charge, rest and measure.
 
@@ -81,6 +83,8 @@ def soc_step(
         State of charge to go to.
     recorder : SocRecorder
         Takes what becomes known about the step.
+    resting : Resting, optional
+        Its rule ends the rest when it knows enough; see `rest_until_known`.
 
     Returns
     -------
@@ -90,8 +94,17 @@ def soc_step(
     reason, v_end = yield from _charge(cell, settings, target)
     yield Msg("checkpoint")
     began = yield from bps.rd(cell.time)
-    technique = {"technique": "rest", "duration": settings.rest, "slope": settings.rest_slope}
-    yield from bps.abs_set(cell, technique, wait=True)
+    if resting is not None and settings.rest > 0.0:
+        yield from rest_until_known(
+            cell,
+            resting.rule,
+            longest=settings.rest,
+            every=min(5.0, settings.rest),
+            recorder=resting.recorder,
+        )
+    else:
+        technique = {"technique": "rest", "duration": settings.rest, "slope": settings.rest_slope}
+        yield from bps.abs_set(cell, technique, wait=True)
     yield Msg("checkpoint")
     ocv = yield from bps.rd(cell.voltage)
     known = SocStep(
