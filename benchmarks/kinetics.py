@@ -1,12 +1,14 @@
 """The kinetic engine beside nested sampling, and its speed in a long or fast stream.
 
-Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/kinetics.py [peers] [long] [fast]``; all three
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/kinetics.py [peers] [long] [fast] [documents]``; all
 without words. Times are of the processor, so that a busy machine does not change them.
 
 *peers*: every default law on one record of 17 s: log evidence, means and sds of the lattice, of
 Gauss-Hermite quadrature over every single frame (dense), and of dynesty (extra ``[nested]``).
 *long*: milliseconds a frame with up to 10,000 frames of history.
 *fast*: 100 and 300 Hz on a clock of processor time: how far answers lag behind the frames.
+*documents*: the same at 300 Hz for an agent that is fed the documents of a simulated run: frames
+are read and reduced to patterns and areas, too.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import time
 import numpy as np
 from kinetics_records import Truth, record
 
+from operando.agents.kinetics_agent import KineticsAgent
 from operando.agents.kinetics_config import KineticsConfig
 from operando.agents.kinetics_engine import KineticsEngine
 from operando.agents.kinetics_nested import Frames, nested
@@ -106,10 +109,72 @@ def fast() -> None:
         )
 
 
+def documents() -> None:
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        ends, run, onset = simulated_run(Path(folder))
+        agent = KineticsAgent()
+        for name, doc in ends:
+            agent(name, doc)
+        agent.drain()
+        clock, arrived, lags = 0.0, 0.0, []
+        for name, doc in run:
+            if name == "event_page" and "frame_stop" in doc["data"]:
+                arrived = doc["data"]["frame_stop"][-1]
+            clock = max(clock, arrived)
+            began = time.process_time()
+            agent(name, doc)
+            agent.drain()
+            clock += time.process_time() - began
+            lags.append((clock - arrived, arrived))
+        record = agent.record()
+        updates = record.updates
+        answering = sum(update.cpu_seconds for update in updates)
+        frames = updates[-1].summary.frames
+        begin = record.origin
+        agent.close()
+    worst = max(lags)
+    late = max(lag for lag, at in lags if at > onset + 1.5)
+    print(
+        f"300 Hz through documents: {frames} frames, {len(updates)} answers, onset at "
+        f"{onset - begin:.2f} s; at most {worst[0]:.2f} s behind (at {worst[1] - begin:.2f} s), "
+        f"{late:.2f} s from 1.5 s after the onset on, {lags[-1][0]:.3f} s at the end; "
+        f"answers {1e3 * answering / frames:.1f} ms a frame"
+    )
+
+
+def simulated_run(folder):
+    """Documents of the end states and of 5 s at 300 Hz, and the onset on the same clock."""
+    import math
+
+    from bluesky import RunEngine
+
+    from operando.devices import simulated_loading_station
+    from operando.plans import WatchSettings, measure_ends, watch_kinetics
+    from operando.simulations.clock import Clock
+    from operando.simulations.gas_cell import GasLoading
+    from operando.simulations.loading_beamline import LoadingBeamline
+
+    clock, gas = Clock(math.inf), GasLoading()
+    source = LoadingBeamline(gas, 4, began=clock.now())
+    station = simulated_loading_station(source, clock, folder)
+    engine = RunEngine({}, context_managers=[], call_returns_result=False)
+    kept = []
+    engine.subscribe(lambda name, doc: kept.append((name, dict(doc))))
+    engine(measure_ends(station, frames=60))
+    ends = list(kept)
+    kept.clear()
+    settings = WatchSettings(1.0 / 300.0 - 0.00095, before=300, longest=5.0)
+    engine(watch_kinetics(station, settings=settings))
+    return ends, list(kept), gas.onset
+
+
 def main() -> None:
-    words = sys.argv[1:] or ["peers", "long", "fast"]
+    words = sys.argv[1:] or ["peers", "long", "fast", "documents"]
     for word in words:
-        {"peers": peers, "long": long, "fast": fast}[word]()
+        {"peers": peers, "long": long, "fast": fast, "documents": documents}[word]()
 
 
 if __name__ == "__main__":

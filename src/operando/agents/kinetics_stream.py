@@ -19,7 +19,7 @@ from operando.physics.kinetic_laws import Floats, KineticLaw
 
 _LOCK, _UNLOCK = 0.9, 0.5  # probability of having begun
 _MOVES = 3  # times the plateau is looked at after a whole record
-_EFFORT = (0.02, 0.1)  # of a lattice built anew, without and with a shape parameter, s
+_EFFORT = (0.03, 0.15)  # of a lattice built anew, without and with a shape parameter, s
 _NEGLIGIBLE = 1e-4
 _PLATEAU = 0.012  # change of a covariance that calls for all sums to be made anew
 
