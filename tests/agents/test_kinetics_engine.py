@@ -212,7 +212,7 @@ def test_frames_are_gathered_for_longer_while_much_is_built_anew():
         paces.append(engine.pace)
     assert set(paces[:70]) == {LEAST}
     assert LEAST < max(paces) <= LONGEST
-    assert np.mean(paces[-10:]) < 2.0 * LEAST
+    assert np.mean(paces[-10:]) < 0.5 * LONGEST
 
 
 def mirrored(areas):

@@ -21,7 +21,7 @@ _LOCK, _UNLOCK = 0.9, 0.5  # probability of having begun
 _MOVES = 3  # times the plateau is looked at after a whole record
 _EFFORT = (0.03, 0.15)  # of a lattice built anew, without and with a shape parameter, s
 _NEGLIGIBLE = 1e-4
-_PLATEAU = 0.012  # change of a covariance that calls for all sums to be made anew
+_PLATEAU = 0.03  # change of a covariance (1.5 % of a width) that calls for all sums anew
 
 
 @dataclass(frozen=True, eq=False)
