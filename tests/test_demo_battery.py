@@ -57,6 +57,7 @@ def test_the_result_holds_what_is_promised_and_is_json(result):
     assert set(result) >= PROMISED
     json.dumps(result)
     assert result["soc_steps"] == 9
+    assert "complete rows" in Path(result["report"]).read_text(encoding="utf-8")
     assert result["final_voltage"] == pytest.approx(5.0, abs=0.01)
     assert result["failed_steps"] == []
 

@@ -44,6 +44,7 @@ def result(out):
 def test_the_result_holds_what_is_promised_and_is_json(result):
     assert set(result) >= PROMISED
     assert result["frames"] == 27
+    assert "onset t0" in Path(result["report"]).read_text(encoding="utf-8")
     assert sum(one["probability"] for one in result["models"].values()) == pytest.approx(1.0)
     json.dumps(result)
 

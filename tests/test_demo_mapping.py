@@ -50,6 +50,7 @@ def test_the_result_holds_what_is_promised_and_is_json(result):
     assert set(result) >= PROMISED
     assert (result["seed"], result["points"]) == (5, 120)
     assert set(result["f1"]) == set(LABELS)
+    assert "points measured" in Path(result["report"]).read_text(encoding="utf-8")
     for key in ("exact_match", "label_accuracy", "corrosion_accuracy", "substrate_accuracy"):
         assert 0.5 < result[key] <= 1.0
     assert 0 <= result["brier"] < 0.15

@@ -9,6 +9,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.image import imread
 
+from operando.commands.demo import wants_live
 from operando.live import LiveView
 from operando.live.showing import screen
 
@@ -116,3 +117,21 @@ def test_a_notebook_shows_each_picture_in_the_place_of_the_last(tmp_path, monkey
     assert ids[0] == ids[1]
     assert [bool(out.get("update")) for out in published.outputs] == [False, True]
     InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize(
+    ("told", "speed", "as_json", "somebody", "wanted"),
+    [
+        (None, "max", False, True, False),  # over before it could be looked at
+        (None, "20", False, True, True),
+        (None, "20", True, True, False),  # a program is at the other end
+        (None, "20", False, False, False),
+        (True, "max", True, False, True),
+        (False, "20", False, True, False),
+    ],
+)
+def test_a_live_picture_is_as_told_or_where_somebody_could_follow(
+    monkeypatch, told, speed, as_json, somebody, wanted
+):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: somebody, raising=False)
+    assert wants_live(told, speed, as_json) is wanted

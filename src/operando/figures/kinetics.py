@@ -94,7 +94,10 @@ def _draw_joint(axes: Axes, record: KineticsRecord, truth: Truth | None) -> None
         handles += axes.plot(truth.t0, truth.k, "+", color=TRUE, markersize=12, label="truth")
     axes.set_xlabel("onset t0, s")
     axes.set_ylabel("rate k, 1/s")
-    axes.legend(handles=handles, title="law (probability)")
+    # Above the curves is room for the legend, wherever they lie.
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.5 * (high - low))
+    axes.legend(handles=handles, title="law (probability)", loc="upper left")
     axes.set_title("onset and rate together: 68 and 95 % for each law")
 
 
@@ -160,7 +163,7 @@ def draw_patterns(record: KineticsRecord, truth: Truth | None, path: Path) -> Pa
         ):
             if when is not None:
                 top.axhline(when, color=colour, linewidth=1.0, linestyle="--", label=name)
-        top.legend(loc="upper right")
+        top.legend(loc="upper right", facecolor="#00224E", labelcolor="white")
         top.set_ylabel("time since the first frame, s")
         top.set_title("patterns, frame by frame")
         for end, colour, dashes, name in (

@@ -95,7 +95,9 @@ def draw_composition(
             image = panels[2].imshow(
                 wrong, cmap="cividis", vmin=0, vmax=3, extent=picture.extent_um
             )
-            bar = fig.colorbar(image, ax=panels[2], ticks=[0, 1, 2, 3], shrink=0.6, label="of nine")
+            bar = fig.colorbar(
+                image, ax=panels[2], ticks=[0, 1, 2, 3], shrink=0.6, label="wrong labels of nine"
+            )
             bar.set_ticklabels(["0", "1", "2", "3 or more"])
         for axes, title in zip(panels, titles, strict=True):
             map_axes(axes, title)
@@ -125,7 +127,7 @@ def draw_beam(picture: MapPicture, path: Path) -> Path:
         fig.colorbar(image, ax=left, ticks=ticks, shrink=0.7, label="exposures")
         map_axes(left, "visits")
         image = right.imshow(1e3 * picture.exposure_s, cmap="cividis", extent=picture.extent_um)
-        fig.colorbar(image, ax=right, shrink=0.7, label="ms")
+        fig.colorbar(image, ax=right, shrink=0.7, label="exposure of the point, ms")
         map_axes(right, f"dose: {picture.exposure_s.sum():.0f} s in all")
         for axes in (left, right):
             scale_bar(axes, picture.extent_um)

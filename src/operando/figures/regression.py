@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from operando.agents.sparse_regression import RegressionResult
-from operando.figures.style import figure
+from operando.figures.style import FONT_POINTS, figure
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color); markers differ too, for print in grey.
 _LASSO, _NET, _STABLE, _GREY = "#0072B2", "#E69F00", "#009E73", "#4D4D4D"
@@ -40,7 +40,7 @@ def draw_regression(result: RegressionResult, path: Path, unit: str = "") -> Pat
         shown = _shown(result)
         _coefficients(middle, result, shown)
         _stability(right, result, shown)
-        fig.suptitle(_headline(result), fontsize=9)
+        fig.suptitle(_headline(result), fontsize=FONT_POINTS - 1)
     return path
 
 
@@ -110,8 +110,8 @@ def _stability(axes: Axes, result: RegressionResult, shown: list[int]) -> None:
     axes.barh(np.arange(len(shown)), result.stability.frequency[shown], 0.6, color=_STABLE)
     _name_rows(axes, [""] * len(shown))
     axes.set_xlim(0.0, 1.0)
-    axes.set_title("chosen from half of the rows (LASSO)")
-    axes.set_xlabel("frequency")
+    axes.set_title("chosen by LASSO")
+    axes.set_xlabel("frequency in\nhalves of the rows")
 
 
 def _name_rows(axes: Axes, names: list[str]) -> None:
