@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -198,7 +199,10 @@ def _doc(entry: Entry) -> str:
             flags=re.MULTILINE,
         )
     shown = f"{first}\n\n    {entry.call}\n{rest}"
-    if (settings := entry.settings_class()) is not None:
+    settings = entry.settings_class()
+    if settings is None and (named := re.search(r"^ +See `(\w+)`\.$", rest, re.MULTILINE)):
+        settings = getattr(sys.modules[entry.module], named[1], None)
+    if settings is not None:
         shown += f"\n\n{settings.__name__}\n{'-' * len(settings.__name__)}\n"
-        shown += inspect.getdoc(settings) or ""
+        shown += (inspect.getdoc(settings) or "").partition("\n\nRaises\n")[0]
     return shown
