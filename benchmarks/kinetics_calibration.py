@@ -1,7 +1,7 @@
 """Do the kinetic engine's intervals hold what they promise? Offline and streaming alike.
 
 Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/kinetics_calibration.py [REPEATS] [--figure FILE]
-[--only drawn|default]``.
+[--only drawn|default] [--law NAME]``; with a law, that one alone is drawn and compared.
 Two sets of records of 17 s, frames of 333 ms. *Drawn*: law, onset, rate, shape, areas and noise
 level drawn anew each time from the priors that the engine is told (simulation-based calibration:
 the intervals averaged over laws must hold exactly). *Default*: the demonstration's truth with the
@@ -11,6 +11,8 @@ default priors, noise drawn. A record whose process the stream does not see begi
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from kinetics_records import Truth, record
@@ -23,10 +25,10 @@ DRAWN = KineticsConfig(t0_prior=(4.0, 10.0), rate_bounds=(0.2, 3.0), amplitude_s
 LEVELS = (3e-5, 3e-3)
 
 
-def draw(seed: int) -> tuple[Truth, float]:
+def draw(seed: int, laws: tuple[str, ...] = DEFAULT_LAWS) -> tuple[Truth, float]:
     """Draw a truth from the priors of `DRAWN`, and a noise level."""
     random = np.random.default_rng([seed, 1])
-    law = LAWS[DEFAULT_LAWS[random.integers(len(DEFAULT_LAWS))]]
+    law = LAWS[laws[random.integers(len(laws))]]
     between = lambda low, high: float(np.exp(random.uniform(np.log(low), np.log(high))))  # noqa: E731
     shape = 1.0 if law.shape is None else between(law.shape.low, law.shape.high)
     amplitudes = tuple(float(a) for a in random.normal(1.0, 0.2, 2))
@@ -79,6 +81,7 @@ def main() -> None:
     parser.add_argument("repeats", type=int, nargs="?", default=200)
     parser.add_argument("--figure", help="histogram of ranks (png)")
     parser.add_argument("--only", choices=("drawn", "default"), help="one of the two sets")
+    parser.add_argument("--law", choices=DEFAULT_LAWS, help="draw and compare this one alone")
     words = parser.parse_args()
     print(f"{words.repeats} repeats; coverage of 68 % and 95 % intervals")
     print(f"{'':32}{'t0 68':>8}{'t0 95':>8}{'k 68':>8}{'k 95':>8}{'unseen':>8}{'P(true)':>9}")
@@ -87,6 +90,9 @@ def main() -> None:
         "drawn": ("drawn from the priors", draw, DRAWN),
         "default": ("default truth", default, KineticsConfig()),
     }
+    if words.law:
+        alone = words.law, partial(draw, laws=(words.law,)), replace(DRAWN, laws=(words.law,))
+        sets = {"drawn": (f"drawn from {alone[0]}", *alone[1:])}
     for name, make, config in [sets[words.only]] if words.only else sets.values():
         for streaming in (False, True):
             rows, unseen, right = run(make, config, words.repeats, streaming)
