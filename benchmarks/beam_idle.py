@@ -87,9 +87,10 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=95)
     options.add_argument("--columns", type=int, default=80)
     options.add_argument("--dwell", type=float, default=0.05)
+    options.add_argument("--lookahead", type=int, nargs="+", default=[LOOKAHEAD, 0])
     chosen = options.parse_args()
     shape = (chosen.rows, chosen.columns)
-    for lookahead in (LOOKAHEAD, 0):
+    for lookahead in chosen.lookahead:
         begin = time.perf_counter()
         late, run = waits(measured(shape, chosen.dwell, lookahead))
         print(

@@ -174,6 +174,9 @@ def test_an_optimiser_that_suggests_and_ingests_chooses_the_points(station, engi
     chosen = [d for d in decisions if d["decision_reason"] == "agent"]
     assert len(chosen) == 15
     assert {d["decision_y"] for d in chosen} == {10.0}
+    # What labels the map is the classifier and the network that weighs neighbours.
+    assert {d["decision_model_version"] for d in chosen} == {guest.labels.version}
+    assert engine.documents[0][1]["agent"]["model_version"] == guest.labels.version
     assert len(optimizer.told) >= 20
     assert all(point["outcome"] > 0 for point in optimizer.told)
     guest.close()
