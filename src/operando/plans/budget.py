@@ -13,15 +13,15 @@ from operando.plans.stage_time import StageTime
 #: The plans by the names of the command line.
 PLANS = ("two-pass", "sparse", "fly", "raster")
 
-# What follows was found by measuring two simulated sections (seeds 7 and 11, 95 x 80 points) with
-# the default stage and the shipped model, by the share of points with all nine labels right; the
+# What follows was found by measuring simulated sections (95 x 80 points) with the default stage and
+# the shipped model, by the share of points with all nine labels right: benchmarks/budget.py; the
 # table is in docs/how-to/adaptive-maps.md. Another specimen or stage moves these figures; what
 # they are compared with is always worked out from the station at hand.
 
 #: Mean dwell of a flown map from which a second look pays for its stops, s.
-SECOND_LOOK_FROM_S = 0.030
+SECOND_LOOK_FROM_S = 0.025
 #: Mean dwell of a flown map below which a sparse one tells more, s.
-SPARSE_BELOW_S = 0.013
+SPARSE_BELOW_S = 0.010
 #: The same of a map that stops at every point, s.
 SPARSE_BELOW_STEPPING_S = 0.100
 #: Exposure of a point of a sparse map, s: the short one while less than half is measured.
