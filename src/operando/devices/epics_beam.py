@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO, FormattedComponent
 from ophyd.status import Status
 
-from operando.devices.epics_signals import Reached
+from operando.devices.epics_signals import Reached, command
 from operando.devices.soft import done
 from operando.errors import BadInput
 
@@ -74,7 +74,7 @@ class EpicsShutter(Device):  # type: ignore[misc]
         self.check_value(value)
         self._reopen = False
         wanted = _STATES.index(value)
-        self.command.put(wanted)
+        command(self.command, wanted)
         there = (self.readback, lambda state: state == wanted)
         return Reached(there, what=f"{self.name} {value}").status
 
@@ -87,7 +87,7 @@ class EpicsShutter(Device):  # type: ignore[misc]
             Makes no difference.
         """
         self._reopen = self._reopen or self.is_open
-        self.command.put(0)
+        command(self.command, 0)
 
     def pause(self) -> None:
         """Close while the run is paused."""
@@ -101,7 +101,7 @@ class EpicsShutter(Device):  # type: ignore[misc]
     def unstage(self) -> list[Any]:
         """Close: the run is over."""
         self._reopen = False
-        self.command.put(0)
+        command(self.command, 0)
         return list(super().unstage())
 
     def read(self) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO, FormattedComponent
 from ophyd.status import Status
 
-from operando.devices.epics_signals import Reached
+from operando.devices.epics_signals import Reached, command, put_status
 from operando.devices.gas_cell import POSITIONS
 from operando.errors import BadInput
 
@@ -86,7 +86,7 @@ class EpicsGasCell(Device):  # type: ignore[misc]
         return self._turn(POSITIONS.index(value))
 
     def _turn(self, wanted: int) -> Status:
-        self.valve.put(wanted)
+        command(self.valve, wanted)
         there = (self.readback, lambda state: state == wanted)
         return Reached(there, what=f"{self.name} {POSITIONS[wanted]}").status
 
@@ -99,7 +99,7 @@ class EpicsGasCell(Device):  # type: ignore[misc]
             Makes no difference.
         """
         self._reopen = int(self.readback.get()) or self._reopen
-        self.valve.put(0)
+        command(self.valve, 0)
 
     def pause(self) -> None:
         """Close while the run is paused: the gas that is in the cell stays there."""
@@ -197,8 +197,4 @@ class EpicsDwell(Device):  # type: ignore[misc]
             Finished when the time has passed.
         """
         self.check_value(value)
-        status = Status(self)
-        self.seconds.put(
-            float(value), use_complete=True, callback=lambda **kwargs: status.set_finished()
-        )
-        return status
+        return put_status(self.seconds, float(value))

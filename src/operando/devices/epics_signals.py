@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,9 @@ from typing import Any
 import ophyd
 from ophyd import Device, Signal
 from ophyd.status import Status
+from ophyd.utils import DisconnectedError, WaitTimeoutError
 
+from operando.devices.epics_watch import watch_over
 from operando.errors import BadInput, DeviceError
 
 #: Longest time for what a controller does at once, s.
@@ -121,9 +124,7 @@ class Reached:
         self._steps, self._what, self._then = list(steps), what, then
         self._lock = threading.RLock()
         self._ended = False
-        self._timer = threading.Timer(timeout, self._late, [timeout])
-        self._timer.daemon = True
-        self._timer.start()
+        watch_over(self._steps[0][0], timeout, lambda: self._ended, self._late)
         self._watch()
 
     def _watch(self) -> None:
@@ -139,9 +140,9 @@ class Reached:
             self._steps.pop(0)[0].clear_sub(self._look)
             self._watch()
 
-    def _late(self, timeout: float) -> None:
+    def _late(self, why: str) -> None:
         name = getattr(self._steps[0][0], "pvname", self._steps[0][0].name)
-        self.give_up(DeviceError(f"{self._what} did not come within {timeout:g} s ({name})"))
+        self.give_up(DeviceError(f"{self._what} did not come: {name} {why}"))
 
     def give_up(self, error: Exception | None) -> None:
         """End the wait now; without an error as if the values had come."""
@@ -149,14 +150,69 @@ class Reached:
             if self._ended:
                 return
             self._ended = True
-            self._timer.cancel()
             self._steps[0][0].clear_sub(self._look)
-            if self._then is not None:
-                self._then()
+            try:
+                if self._then is not None:
+                    self._then()
+            except Exception as trouble:  # whoever waits must hear of something
+                error = error or trouble
         if error is None:
             self.status.set_finished()
         else:
             self.status.set_exception(error)
+
+
+def command(signal: Any, value: Any) -> None:
+    """Write to a process variable without waiting.
+
+    Parameters
+    ----------
+    signal : EpicsSignal
+    value : object
+
+    Raises
+    ------
+    DeviceError
+        If it does not answer.
+    """
+    try:
+        signal.put(value)
+    except (TimeoutError, DisconnectedError):
+        raise DeviceError(
+            f"{signal.setpoint_pvname} does not answer: it could not be set to {value!r}"
+        ) from None
+
+
+def put_status(signal: Any, value: Any) -> Status:
+    """Write to a process variable; the status is finished when the controller has done it.
+
+    Parameters
+    ----------
+    signal : EpicsSignal
+    value : object
+
+    Returns
+    -------
+    Status
+        Fails with a DeviceError when the process variable does not answer any more.
+    """
+    status, lock = Status(signal), threading.Lock()
+
+    def end(error: Exception | None = None) -> None:
+        with lock:
+            if status.done:
+                return
+            if error is None:
+                status.set_finished()
+            else:
+                status.set_exception(error)
+
+    def fail(why: str) -> None:
+        end(DeviceError(f"{signal.setpoint_pvname} {why}"))
+
+    signal.put(value, use_complete=True, callback=lambda **kwargs: end())
+    watch_over(signal, math.inf, lambda: status.done, fail)
+    return status
 
 
 def wait_for(signal: Signal, test: Callable[[Any], bool], what: str) -> None:
@@ -194,7 +250,8 @@ def put_and_wait(signal: Any, value: Any, timeout: float = ANSWER_S) -> None:
     DeviceError
         If it takes longer.
     """
-    ended = threading.Event()
-    signal.put(value, use_complete=True, callback=lambda **kwargs: ended.set())
-    if not ended.wait(timeout):
-        raise DeviceError(f"{signal.setpoint_pvname} was not done within {timeout:g} s")
+    ended = put_status(signal, value)
+    try:
+        ended.wait(timeout)
+    except WaitTimeoutError:
+        raise DeviceError(f"{signal.setpoint_pvname} was not done within {timeout:g} s") from None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ophyd import Component, Device, EpicsMotor, EpicsSignal, FormattedComponent
 
+from operando.devices.epics_watch import watch_over
 from operando.devices.soft import SoftSignal, check_range
+from operando.errors import DeviceError
 
 
 class Acceleration(SoftSignal):
@@ -54,6 +57,36 @@ class EpicsAxis(EpicsMotor):  # type: ignore[misc]
         low, high = self.limits
         if low != high:
             check_range(self.name, float(value), low, high, str(self.egu))
+
+    def set(self, value: float, **kwargs: Any) -> Any:
+        """Move to a position.
+
+        Parameters
+        ----------
+        value : float
+            Position, in the record's unit.
+        **kwargs
+            What ophyd's EpicsMotor takes.
+
+        Returns
+        -------
+        MoveStatus
+            Finished when the record says that the move is done; fails when it does not answer
+            any more.
+
+        Raises
+        ------
+        LimitError
+            If the position is outside the limits; nothing moves.
+        """
+        status = super().set(value, **kwargs)
+
+        def fail(why: str) -> None:
+            if not status.done:
+                status.set_exception(DeviceError(f"{self.motor_done_move.pvname} {why}"))
+
+        watch_over(self.motor_done_move, math.inf, lambda: status.done, fail)
+        return status
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Describe the position."""

@@ -8,6 +8,7 @@ import numpy as np
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO, FormattedComponent
 from ophyd.status import Status
 
+from operando.devices.epics_signals import put_status
 from operando.devices.epics_stage import EpicsAxis
 from operando.devices.soft import check_range
 from operando.errors import BadInput
@@ -76,14 +77,8 @@ class Acquiring(Device):  # type: ignore[misc]
         """
         if self._status is not None and not self._status.done:
             raise BadInput(f"{self.name} is busy: wait for it or stop it first")
-        status = self._status = Status(self)
-
-        def end(**kwargs: Any) -> None:
-            if not status.done:
-                status.set_finished()
-
-        self.acquire.put(1, use_complete=True, callback=end)
-        return status
+        self._status = put_status(self.acquire, 1)
+        return self._status
 
     def stop(self, *, success: bool = False) -> None:
         """Give up the acquisition that is going on; nothing of it is kept.
