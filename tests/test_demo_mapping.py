@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,3 +165,17 @@ def test_bad_input_is_one_line_and_status_2(operando, tmp_path, out, arguments, 
     assert shown.count("operando: ") == 1
     assert message in shown
     assert "Traceback" not in shown
+
+
+def test_over_epics_the_same_seed_gives_the_same_labels(settings, result):
+    over = run_mapping_demo(replace(settings, station="epics-sim"), Console(quiet=True))
+    # Every probability of every point is in these.
+    for key in ("exact_match", "exact_match_raster", "f1", "brier", "ece", "dwell_s"):
+        assert over[key] == pytest.approx(result[key], nan_ok=True), key
+    with open_store(result["store"], create=False) as store:
+        runs = [
+            store[uid]["revisits"].read(["stage_x", "stage_y"])
+            for uid in (result["uid"], over["uid"])
+        ]
+    for axis in ("stage_x", "stage_y"):
+        assert runs[0][axis].values.tolist() == runs[1][axis].values.tolist()
