@@ -11,6 +11,9 @@ from operando.errors import BadInput
 
 #: The directions, in the order of the light.
 DIRECTIONS = ("v", "h")
+#: Least improvement that PI looks for, in standard deviations of all squared sizes: without one it
+#: goes for ever smaller ones beside the best point.
+_PI_LEAST = 0.002
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class FocusConfig:
             scale="square" if self.model == "quadratic" else "log",
             misfit=self.misfit,
             drift_per_hour=self.drift_per_hour,
+            xi=_PI_LEAST if self.acquisition == "PI" else 0.0,
             seed=2 * self.seed + DIRECTIONS.index(direction),
         )
 
