@@ -18,7 +18,7 @@ GRID = MapGrid((95, 80), 2.0)
     ("seconds", "can_fly", "plan"),
     [
         (20, True, "sparse"),
-        (80, True, "sparse"),
+        (60, True, "sparse"),
         (180, True, "fly"),
         (1200, True, "two-pass"),
         (300, False, "sparse"),

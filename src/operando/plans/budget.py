@@ -21,7 +21,7 @@ PLANS = ("two-pass", "sparse", "fly", "raster")
 #: Mean dwell of a flown map from which a second look pays for its stops, s.
 SECOND_LOOK_FROM_S = 0.025
 #: Mean dwell of a flown map below which a sparse one tells more, s.
-SPARSE_BELOW_S = 0.010
+SPARSE_BELOW_S = 0.008
 #: The same of a map that stops at every point, s.
 SPARSE_BELOW_STEPPING_S = 0.100
 #: Exposure of a point of a sparse map, s: the short one while less than half is measured.
