@@ -1,11 +1,11 @@
 """What a live picture costs a scan: the time with it over the time without, run in turns.
 
-``python benchmarks/live_view.py [--pairs N] [--rows N]``. A map is measured point by point in the
-station's real time, about 20 events a second, stored and labelled by its agent as in ``operando
-demo mapping``. Each round has one scan without a picture, one with the live picture (a file, drawn
-by a process of its own) and one whose picture is drawn by the measuring process on its event
-thread, twice a second: the peer, and the reason for that process. Their order changes from round
-to round. Printed: events a second, ratios and their medians. On a machine that has other work the
+``python benchmarks/live_view.py [--pairs N] [--rows N] [--no-peer]``. A map is measured point by
+point in the station's real time, about 20 events a second, stored and labelled by its agent as in
+``operando demo mapping``. Each round has one scan without a picture, one with the live picture (a
+file, drawn by a process of its own) and one whose picture is drawn by the measuring process on its
+event thread, twice a second: the peer, and the reason for that process. Their order changes from
+round to round. Printed: events a second, ratios and their medians. On a machine that has other work the
 times scatter; the processor time that the measuring process itself spends on an event does not,
 and is printed beside, as a share of the time between two events.
 """
@@ -78,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=10)
+    parser.add_argument("--peer", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
     shape = (options.rows, 12)
     makers = {
@@ -85,6 +86,8 @@ def main() -> None:
         "live": lambda folder: LiveView(folder / "live.png", lambda line: None, window=False),
         "in the process": lambda folder: InProcess(folder / "peer.png"),
     }
+    if not options.peer:
+        del makers["in the process"]
     taken: dict[str, list[float]] = {name: [] for name in makers}
     spent: dict[str, list[float]] = {name: [] for name in makers}
     events = options.rows * 12 - 1
@@ -96,11 +99,12 @@ def main() -> None:
             scan(session, (2, 2), None)  # imports and the first file
             for number in range(options.pairs):
                 order = list(makers)
-                order = order[number % 3 :] + order[: number % 3]
+                first = number % len(order)
+                order = order[first:] + order[:first]
                 for kind in order:
                     view = makers[kind](folder)
-                    if view is not None:
-                        time.sleep(4.0)  # the process that draws has been started before a scan
+                    # The process that draws has begun, and the last scan has been uploaded.
+                    time.sleep(4.0)
                     seconds, processor = scan(session, shape, view)
                     taken[kind].append(seconds)
                     spent[kind].append(processor)
@@ -110,7 +114,7 @@ def main() -> None:
                     f"{kind} {(shape[0] * shape[1] - 1) / taken[kind][-1]:.1f}/s" for kind in makers
                 )
                 print(f"round {number}: {', '.join(rates)}", flush=True)
-    for kind in ("live", "in the process"):
+    for kind in list(makers)[1:]:
         ratios = [one / none for one, none in zip(taken[kind], taken["none"], strict=True)]
         print(f"{kind}: median {statistics.median(ratios):.3f} of the time without", end="; ")
         print(" ".join(f"{ratio:.3f}" for ratio in sorted(ratios)))
