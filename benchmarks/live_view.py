@@ -5,9 +5,9 @@ point in the station's real time, about 20 events a second, stored and labelled 
 ``operando demo mapping``. Each round has one scan without a picture, one with the live picture (a
 file, drawn by a process of its own) and one whose picture is drawn by the measuring process on its
 event thread, twice a second: the peer, and the reason for that process. Their order changes from
-round to round. Printed: events a second, ratios and their medians. On a machine that has other work the
-times scatter; the processor time that the measuring process itself spends on an event does not,
-and is printed beside, as a share of the time between two events.
+round to round. Printed: events a second, ratios and their medians. On a machine that has other
+work the times scatter; the processor time that the measuring process itself spends on an event does
+so less, and is printed beside, as a share of the time between two events.
 """
 
 from __future__ import annotations
