@@ -7,6 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from operando.store.journal import seal
 Tell = Callable[[str], None]
 #: Documents that may wait for the drawing process: beyond that it is stuck, and left alone.
 _LONGEST = 200_000
+#: How long documents are gathered before they are handed over, s.
+_GATHER_S = 0.1
 
 
 class LiveView:
@@ -136,18 +139,28 @@ class LiveView:
                     self._screen(self.path)
 
     def _feed(self) -> None:
-        while (item := self._queue.get()) is not None:
-            name, doc = item
-            if name == "start" and not self._runs.intersection(map(str, doc.values())):
+        over = False
+        while not over:
+            items = [self._queue.get()]
+            # A few at a time: waking up for each would cost more than all the rest.
+            if not self._over:
+                time.sleep(_GATHER_S)
+            with suppress(queue.Empty):
+                while True:
+                    items.append(self._queue.get_nowait())
+            lines = [self._line(*item) for item in items if item is not None]
+            over = None in items or not self._write(lines)
+        self._shut()
+
+    def _line(self, name: str, doc: Mapping[str, Any]) -> bytes:
+        """Write a document as a line, and keep it while runs that build on it may come."""
+        if name == "start":
+            if not self._runs.intersection(map(str, doc.values())):
                 self._sent.clear()
                 self._runs.clear()
-            if name == "start":
-                self._runs.add(str(doc.get("uid", "")))
-            line = seal(len(self._sent), name, doc)
-            self._sent.append(line)
-            if not self._write([line]):
-                break
-        self._shut()
+            self._runs.add(str(doc.get("uid", "")))
+        self._sent.append(seal(len(self._sent), name, doc))
+        return self._sent[-1]
 
     def _shut(self) -> None:
         """Tell the process that there are no more documents."""
