@@ -15,7 +15,7 @@ import pytest
 from operando.store import open_store
 from operando.store.journal import SUFFIX, JournalFile, read
 from operando.store.places import Places
-from operando.store.recovery import REASON, close_run
+from operando.store.recovery import REASON, abandoned, close_run
 from support.frames_run import documents
 from support.run_documents import measured, validate
 
@@ -122,6 +122,17 @@ def written(path, docs):
         journal.append(name, doc)
     journal.close()
     return path.read_bytes().splitlines(keepends=True)
+
+
+def test_runs_left_behind_come_in_the_order_in_which_they_were_measured(tmp_path):
+    for age, name in ((20.0, "b"), (10.0, "a"), (30.0, "c")):
+        path = tmp_path / f"{name}{SUFFIX}"
+        path.touch()
+        os.utime(path, (1e9 - age, 1e9 - age))
+    left = list(abandoned(tmp_path))
+    assert [journal.path.name[0] for journal in left] == ["c", "b", "a"]
+    for journal in left:
+        journal.close()
 
 
 def test_tail_cut_at_every_byte_of_the_last_two_records(whole_run, tmp_path):

@@ -57,20 +57,28 @@ def _latest(value: Any) -> float:
 
 
 def abandoned(folder: Path) -> Iterator[JournalFile]:
-    """Lock and yield the journals that no living process writes.
+    """Lock and yield the journals that no living process writes, the last written last.
 
     Parameters
     ----------
     folder : pathlib.Path
         Folder of the journals.
     """
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in sorted(folder.glob(f"*{SUFFIX}"), key=_written):
         try:
             yield JournalFile(path)
         except BlockingIOError:
             continue  # being measured, here or in another process
         except OSError as error:
             logger.error("journal %s: %s", path, error)
+
+
+def _written(path: Path) -> float:
+    """Return when a journal was last written; 0 when another process has just taken it away."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def close_run(journal: JournalFile, damaged: Path) -> str | None:
