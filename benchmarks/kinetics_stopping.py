@@ -235,6 +235,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first repeat")
     parser.add_argument("--known", action="store_true", help="the law is known: first order alone")
     parts = ("stopping", "shutter", "valve")
     parser.add_argument("--part", choices=parts, action="append", help="all unless given")
@@ -243,7 +244,7 @@ def main() -> None:
     targets = ((0.035, 0.024), (0.04, 0.03), (0.05, 0.04))
     if options.known:
         targets = ((0.029, 0.024), (0.035, 0.03), (0.04, 0.04))
-    seeds, wanted = range(options.repeats), options.part or parts
+    seeds, wanted = range(options.first, options.first + options.repeats), options.part or parts
     began = time.perf_counter()
     print(f"{options.repeats} repeats, laws: {', '.join(laws)}", flush=True)
     if "stopping" in wanted:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ophyd import Component, Device, EpicsSignal, EpicsSignalRO, FormattedComponent
+from ophyd import FormattedComponent
 from ophyd.areadetector.base import EpicsSignalWithRBV
 from ophyd.device import Staged
 from ophyd.status import Status
 
 from operando.devices.detector_facts import DetectorFacts
+from operando.devices.epics_camera import Camera, EpicsExposure, FilePlugin
 from operando.devices.epics_signals import Reached, wait_for
-from operando.devices.exposure import READOUT_S, check_exposure
+from operando.devices.exposure import READOUT_S
 from operando.devices.frame_series import SeriesDocuments, StreamAsset
 from operando.devices.soft import done
 from operando.errors import BadInput, DeviceError
@@ -27,47 +28,6 @@ if TYPE_CHECKING:
 INTERNAL, EXTERNAL = 0, 2
 #: Time beside the exposures after which frames are missing, s.
 PATIENCE_S = 30.0
-
-
-class EpicsExposure(EpicsSignalWithRBV):  # type: ignore[misc]
-    """Exposure of a frame, s, within what the frame rate allows."""
-
-    def check_value(self, value: float) -> None:
-        """Refuse an exposure the detector cannot make, by a LimitError."""
-        check_exposure(self.name, float(value))
-
-
-class Camera(Device):  # type: ignore[misc]
-    """What is used of an areaDetector camera."""
-
-    acquire = Component(EpicsSignal, "Acquire", kind="omitted")
-    acquiring = Component(EpicsSignalRO, "Acquire_RBV", kind="omitted", auto_monitor=True)
-    acquire_period = Component(EpicsSignalWithRBV, "AcquirePeriod", kind="omitted")
-    num_images = Component(EpicsSignalWithRBV, "NumImages", kind="omitted")
-    image_mode = Component(EpicsSignalWithRBV, "ImageMode", kind="omitted")
-    trigger_mode = Component(EpicsSignalWithRBV, "TriggerMode", kind="omitted")
-    array_counter = Component(EpicsSignalWithRBV, "ArrayCounter", kind="omitted")
-    array_callbacks = Component(EpicsSignalWithRBV, "ArrayCallbacks", kind="omitted")
-    rows = Component(EpicsSignalRO, "ArraySizeY_RBV", kind="omitted")
-    columns = Component(EpicsSignalRO, "ArraySizeX_RBV", kind="omitted")
-    bad_pixels = Component(EpicsSignal, "BadPixelFile", kind="omitted", string=True)
-
-
-class FilePlugin(Device):  # type: ignore[misc]
-    """What is used of an areaDetector HDF5 plugin."""
-
-    enable = Component(EpicsSignalWithRBV, "EnableCallbacks", kind="omitted")
-    path = Component(EpicsSignalWithRBV, "FilePath", kind="omitted", string=True)
-    file_name = Component(EpicsSignalWithRBV, "FileName", kind="omitted", string=True)
-    template = Component(EpicsSignalWithRBV, "FileTemplate", kind="omitted", string=True)
-    write_mode = Component(EpicsSignalWithRBV, "FileWriteMode", kind="omitted")
-    swmr_mode = Component(EpicsSignalWithRBV, "SWMRMode", kind="omitted")
-    num_capture = Component(EpicsSignalWithRBV, "NumCapture", kind="omitted")
-    num_captured = Component(EpicsSignalRO, "NumCaptured_RBV", kind="omitted", auto_monitor=True)
-    capture = Component(EpicsSignal, "Capture", kind="omitted")
-    capturing = Component(EpicsSignalRO, "Capture_RBV", kind="omitted", auto_monitor=True)
-    write_message = Component(EpicsSignalRO, "WriteMessage", kind="omitted", string=True)
-    full_name = Component(EpicsSignalRO, "FullFileName_RBV", kind="omitted", string=True)
 
 
 class EpicsPilatus(DetectorFacts):
