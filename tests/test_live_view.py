@@ -9,7 +9,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.image import imread
 
-from operando.commands.demo import wants_live
+from operando.commands.demonstrating import wants_live
 from operando.live import LiveView
 from operando.live.showing import screen
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operando.commands.demonstrating import Live, Out, run_and_tell, wants_live
 from operando.commands.options import (
     Json,
     Speed,
@@ -21,29 +21,13 @@ from operando.commands.options import (
     print_json,
 )
 
+if TYPE_CHECKING:
+    from operando.interrupts import Aborted
+
 app = typer.Typer(
     help="Run a whole loop on the simulated station: measure, decide, store, draw.",
     no_args_is_help=True,
 )
-
-Out = Annotated[Path, typer.Option(help="Directory for figures, and the store by default.")]
-
-
-Live = Annotated[
-    bool | None,
-    typer.Option(
-        "--live/--no-live",
-        help="Keep OUT/live.png up to date, and a window where there is a display. "
-        "By default when somebody is at the terminal and --speed is not max.",
-    ),
-]
-
-
-def wants_live(live: bool | None, speed: str, as_json: bool) -> bool:
-    """Decide whether there is a live picture: as told, or if somebody could follow it."""
-    if live is not None:
-        return live
-    return speed != "max" and not as_json and sys.stderr.isatty()
 
 
 @app.callback()
@@ -92,7 +76,6 @@ def mapping(
     Ctrl-C pauses (Enter goes on); Ctrl-C twice aborts, and --resume completes the map later.
     """
     from operando.demos.mapping import MappingDemo, run_mapping_demo, summary_table
-    from operando.interrupts import Aborted
 
     settings = MappingDemo(
         seed=seed,
@@ -111,16 +94,12 @@ def mapping(
         resume=resume,
         station=station,
     )
-    try:
-        result = run_mapping_demo(settings, console())
-    except Aborted as stop:
+
+    def aborted(stop: Aborted) -> str:
         where = f"--out {out}" if store is None else f"--store {store}"
-        print(f"operando: {stop}", file=sys.stderr)
-        print(f"  operando demo mapping {where} --resume {stop.uid}", file=sys.stderr)
-        raise typer.Exit(130) from None
-    console().print(summary_table(result))
-    if as_json:
-        print_json(result)
+        return f"{stop}\n  operando demo mapping {where} --resume {stop.uid}"
+
+    run_and_tell(lambda: run_mapping_demo(settings, console()), summary_table, as_json, aborted)
 
 
 @app.command()
@@ -174,7 +153,6 @@ def battery(
     from operando.demos.battery import print_timetable, run_battery_demo, summary_table
     from operando.demos.battery_runs import ReferencesAborted
     from operando.demos.battery_settings import BatteryDemo
-    from operando.interrupts import Aborted
 
     settings = BatteryDemo(
         seed=seed,
@@ -201,17 +179,14 @@ def battery(
         else:
             print("\n".join(planned["timetable"]))
         return
-    try:
-        result = run_battery_demo(settings, console())
-    except Aborted as stop:
-        print(f"operando: {stop}", file=sys.stderr)
-        if not isinstance(stop, ReferencesAborted):
-            where = f"--out {out}" if store is None else f"--out {out} --store {store}"
-            print(f"  operando demo battery {where} --resume {stop.uid}", file=sys.stderr)
-        raise typer.Exit(130) from None
-    console().print(summary_table(result))
-    if as_json:
-        print_json(result)
+
+    def aborted(stop: Aborted) -> str:
+        if isinstance(stop, ReferencesAborted):
+            return str(stop)
+        where = f"--out {out}" if store is None else f"--out {out} --store {store}"
+        return f"{stop}\n  operando demo battery {where} --resume {stop.uid}"
+
+    run_and_tell(lambda: run_battery_demo(settings, console()), summary_table, as_json, aborted)
 
 
 @app.command()
@@ -241,7 +216,6 @@ def kinetics(
     each one the agent says when it began, how fast it goes, by which law, and how sure that is.
     """
     from operando.demos.kinetics import KineticsDemo, run_kinetics_demo, summary_table
-    from operando.interrupts import Aborted
 
     settings = KineticsDemo(
         seed=seed,
@@ -256,14 +230,12 @@ def kinetics(
         shape=shape,
         station=station,
     )
-    try:
-        result = run_kinetics_demo(settings, console())
-    except Aborted as abort:
-        print(f"operando: {abort}; valve and shutter are closed", file=sys.stderr)
-        raise typer.Exit(130) from None
-    console().print(summary_table(result))
-    if as_json:
-        print_json(result)
+    run_and_tell(
+        lambda: run_kinetics_demo(settings, console()),
+        summary_table,
+        as_json,
+        lambda stop: f"{stop}; valve and shutter are closed",
+    )
 
 
 @app.command()
@@ -293,7 +265,6 @@ def focus(
     beside it, so that the gain can be seen.
     """
     from operando.demos.focus import FocusDemo, run_focus_demo, summary_table
-    from operando.interrupts import Aborted
 
     settings = FocusDemo(
         seed=seed,
@@ -304,11 +275,9 @@ def focus(
         hours=hours,
         baseline=baseline,
     )
-    try:
-        result = run_focus_demo(settings, console())
-    except Aborted as abort:
-        print(f"operando: {abort}; the mirrors stand, the shutter is closed", file=sys.stderr)
-        raise typer.Exit(130) from None
-    console().print(summary_table(result))
-    if as_json:
-        print_json(result)
+    run_and_tell(
+        lambda: run_focus_demo(settings, console()),
+        summary_table,
+        as_json,
+        lambda stop: f"{stop}; the mirrors stand, the shutter is closed",
+    )
