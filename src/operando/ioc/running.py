@@ -49,9 +49,9 @@ class _Places:
             return self._free.pop(0)
 
     def give_back(self, address: Address) -> None:
-        """Let the next IOC have the ports."""
+        """Let another IOC have the ports, as late as can be: connections to them linger."""
         with self._lock:
-            self._free.insert(0, address)
+            self._free.append(address)
 
 
 _places = _Places()
