@@ -14,22 +14,10 @@ if TYPE_CHECKING:
     from operando.simulations.clock import Clock
 
 
-class Dwell(Device):  # type: ignore[misc]
-    """A device that is set to a number of seconds and is there when they have passed.
+class WaitingTime:
+    """What a device may be told to wait."""
 
-    ``bluesky.plan_stubs.sleep`` waits in real time, whatever the speed of a simulated station.
-
-    Parameters
-    ----------
-    *args, **kwargs
-        What ophyd's devices take.
-    clock : Clock
-        The station's clock.
-    """
-
-    def __init__(self, *args: Any, clock: Clock, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._action = OneAction(self, clock)
+    name: str
 
     def check_value(self, value: float) -> None:
         """Refuse what is no time to wait.
@@ -46,6 +34,24 @@ class Dwell(Device):  # type: ignore[misc]
         """
         if not value >= 0:
             raise BadInput(f"{self.name} waits 0 s or more, not {value!r}")
+
+
+class Dwell(WaitingTime, Device):  # type: ignore[misc]
+    """A device that is set to a number of seconds and is there when they have passed.
+
+    ``bluesky.plan_stubs.sleep`` waits in real time, whatever the speed of a simulated station.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        What ophyd's devices take.
+    clock : Clock
+        The station's clock.
+    """
+
+    def __init__(self, *args: Any, clock: Clock, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._action = OneAction(self, clock)
 
     def set(self, value: float) -> Status:
         """Wait.

@@ -16,8 +16,8 @@ from operando.devices.epics_signals import put_and_wait
 from operando.devices.epics_stage import EpicsStage
 from operando.devices.exposure import READOUT_S
 from operando.devices.fly_line import FlyLine
-from operando.devices.frame_portions import FramesInPortions
-from operando.devices.soft import check_range, done
+from operando.devices.line_flyer import LineFlyer
+from operando.devices.soft import done
 from operando.errors import DeviceError
 
 #: Time beside the sweep after which a profile move has failed, s.
@@ -25,7 +25,7 @@ PATIENCE_S = 60.0
 _SUCCESS = 1
 
 
-class EpicsFlyer(FramesInPortions):
+class EpicsFlyer(LineFlyer):
     """Fly lines by the profile move of EPICS' motor module.
 
     The controller is given the positions of the pulses and the time between them, checks them
@@ -73,37 +73,8 @@ class EpicsFlyer(FramesInPortions):
         monitor: EpicsMonitor,
         **kwargs: Any,
     ) -> None:
-        super().__init__(prefix, detector=detector, **kwargs)
-        self._stage, self._monitor, self._camera = stage, monitor, detector
-        self._line: FlyLine | None = None
-        self._status: Status | None = None
-
-    def check_value(self, value: Mapping[str, float]) -> None:
-        """Refuse a line that cannot be flown.
-
-        Parameters
-        ----------
-        value : mapping
-            The fields of `FlyLine`.
-
-        Raises
-        ------
-        BadInput
-            If the line is none.
-        LimitError
-            If the exposure is too short, the stage would be too fast or the line with its
-            run-up would leave the stage's range.
-        """
-        line = FlyLine(**value)  # type: ignore[arg-type]
-        self._camera.exposure.check_value(line.exposure)
-        x = self._stage.x
-        velocity = abs(line.step) / (line.exposure + READOUT_S)
-        check_range(f"{self.name} velocity", velocity, 0.0, float(x.velocity.get()), "um/s")
-        margin = 0.5 * (abs(line.step) + velocity**2 / float(x.acceleration.get()))
-        margin = float(np.copysign(margin, line.step))
-        for end in (line.x_start - margin, line.x_stop + margin):
-            x.check_value(end)
-        self._stage.y.check_value(line.y)
+        super().__init__(prefix, stage=stage, detector=detector, monitor=monitor, **kwargs)
+        self._camera = detector
 
     def prepare(self, value: Mapping[str, float]) -> Status:
         """Hand a line to the controller; it goes to where the run-up begins when kicked off.
@@ -212,23 +183,6 @@ class EpicsFlyer(FramesInPortions):
         threading.Thread(target=run, name="operando-epics-fly", daemon=True).start()
         return status
 
-    def complete(self) -> Status:
-        """Wait for the end of the line.
-
-        Returns
-        -------
-        Status
-            Finished when the line's frames are in the file.
-
-        Raises
-        ------
-        DeviceError
-            If no line was kicked off.
-        """
-        if self._status is None:
-            raise DeviceError(f"{self.name} has no line to complete: kick one off first")
-        return self._status
-
     def stop(self, *, success: bool = False) -> None:
         """Stop the sweep where it is; the frames taken so far are kept.
 
@@ -240,29 +194,3 @@ class EpicsFlyer(FramesInPortions):
         if self._status is not None and not self._status.done:
             self.abort.put(1)
             self._status.exception(timeout=PATIENCE_S)  # what went wrong is for who waits for it
-
-    def pause(self) -> None:
-        """Stop the sweep: the line is flown again when the run is resumed."""
-        self.stop()
-
-    def describe_collect(self) -> dict[str, dict[str, Any]]:
-        """Describe an event: positions, beam and frame."""
-        return {
-            **self._stage.x.describe(),
-            **self._stage.y.describe(),
-            **self._monitor.describe(),
-            **self._detector.describe(),
-        }
-
-    def read_configuration(self) -> dict[str, dict[str, Any]]:
-        """Read the configuration of detector and stage."""
-        return {**self._detector.read_configuration(), **self._stage.read_configuration()}
-
-    def describe_configuration(self) -> dict[str, dict[str, Any]]:
-        """Describe the configuration of detector and stage."""
-        return {**self._detector.describe_configuration(), **self._stage.describe_configuration()}
-
-    @property
-    def hints(self) -> dict[str, list[str]]:
-        """What to plot."""
-        return {"fields": [*self._stage.x.hints["fields"], *self._monitor.hints["fields"]]}

@@ -7,12 +7,12 @@ from typing import Any
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO, FormattedComponent
 from ophyd.status import Status
 
+from operando.devices.dwell import WaitingTime
 from operando.devices.epics_signals import Reached, command, put_status
-from operando.devices.gas_cell import POSITIONS
-from operando.errors import BadInput
+from operando.devices.gas_cell import POSITIONS, ValvePositions
 
 
-class EpicsGasCell(Device):  # type: ignore[misc]
+class EpicsGasCell(ValvePositions, Device):  # type: ignore[misc]
     """A valve that is closed, open to the gas or open to the pump, and notes when it opened.
 
     It closes when it is set to closed, stopped, paused or unstaged; it opens again only when it
@@ -46,22 +46,6 @@ class EpicsGasCell(Device):  # type: ignore[misc]
     def opened_at(self) -> float:
         """When it last opened to the gas; what a resumed run opens again counts from before."""
         return self._first_opened or float(self.opened.get())
-
-    def check_value(self, value: str) -> None:
-        """Refuse anything that is no position of the valve.
-
-        Parameters
-        ----------
-        value : str
-            What the valve is to be.
-
-        Raises
-        ------
-        BadInput
-            If it is something else than "closed", "open" or "vacuum".
-        """
-        if value not in POSITIONS:
-            raise BadInput(f"{self.name} can be {', '.join(POSITIONS)}, not {value!r}")
 
     def set(self, value: str) -> Status:
         """Turn the valve.
@@ -154,7 +138,7 @@ class EpicsGasCell(Device):  # type: ignore[misc]
         return {"fields": [f"{self.name}_pressure"]}
 
 
-class EpicsDwell(Device):  # type: ignore[misc]
+class EpicsDwell(WaitingTime, Device):  # type: ignore[misc]
     """Waits by a process variable: the time of a simulated station that does not wait itself.
 
     Parameters
@@ -166,22 +150,6 @@ class EpicsDwell(Device):  # type: ignore[misc]
     """
 
     seconds = FormattedComponent(EpicsSignal, "{prefix}", kind="omitted")
-
-    def check_value(self, value: float) -> None:
-        """Refuse what is no time to wait.
-
-        Parameters
-        ----------
-        value : float
-            s.
-
-        Raises
-        ------
-        BadInput
-            If it is below 0 or not a number.
-        """
-        if not value >= 0:
-            raise BadInput(f"{self.name} waits 0 s or more, not {value!r}")
 
     def set(self, value: float) -> Status:
         """Wait.

@@ -11,12 +11,12 @@ from ophyd.status import Status
 
 from operando.devices.epics_beam import EpicsMonitor
 from operando.devices.epics_pilatus import INTERNAL, EpicsPilatus
-from operando.devices.frame_portions import FramesInPortions
 from operando.devices.soft import done
-from operando.errors import BadInput, DeviceError
+from operando.devices.train_portions import TrainInPortions
+from operando.errors import DeviceError
 
 
-class EpicsFrameTrain(FramesInPortions):
+class EpicsFrameTrain(TrainInPortions):
     """Portions of a detector's frames, each an acquisition of so many images.
 
     Documents are as those of `FrameTrain`. The camera's ``ArrayCounter`` is set to 0 where a new
@@ -48,35 +48,14 @@ class EpicsFrameTrain(FramesInPortions):
     def __init__(
         self, prefix: str, *, detector: EpicsPilatus, monitor: EpicsMonitor, **kwargs: Any
     ) -> None:
-        super().__init__(prefix, detector=detector, **kwargs)
-        self._monitor, self._camera = monitor, detector
-        self._num, self._fresh = 0, True
-        self._taken: Status | None = None
-        self._waiting: Status | None = None
+        super().__init__(prefix, detector=detector, monitor=monitor, **kwargs)
+        self._camera = detector
+        self._fresh = True
 
     def stage(self) -> list[Any]:
         """Begin a new train with the first portion."""
         self._fresh = True
         return list(super().stage())
-
-    def check_value(self, value: Mapping[str, float]) -> None:
-        """Refuse a portion that cannot be taken.
-
-        Parameters
-        ----------
-        value : mapping
-            As for `prepare`.
-
-        Raises
-        ------
-        BadInput
-            If there is no frame in it.
-        LimitError
-            If the exposure is outside the detector's range.
-        """
-        if int(value["num"]) < 1:
-            raise BadInput(f"a portion needs at least one frame, not {value['num']}")
-        self._camera.exposure.check_value(float(value["exposure"]))
 
     def prepare(self, value: Mapping[str, float]) -> Status:
         """Say what the next portion is.
@@ -152,23 +131,6 @@ class EpicsFrameTrain(FramesInPortions):
         times = data[f"{self.name}_stop"]
         return {"time": times, "data": data, "timestamps": dict.fromkeys(data, times)}
 
-    def complete(self) -> Status:
-        """Wait for the portion.
-
-        Returns
-        -------
-        Status
-            Finished when its frames are in the file.
-
-        Raises
-        ------
-        DeviceError
-            If no portion was kicked off.
-        """
-        if self._waiting is None:
-            raise DeviceError(f"{self.name} has nothing to complete: kick a portion off first")
-        return self._waiting
-
     def stop(self, *, success: bool = False) -> None:
         """Give up the portion and the train.
 
@@ -180,10 +142,6 @@ class EpicsFrameTrain(FramesInPortions):
         self._camera.stop(success=success)
         self._fresh = True
 
-    def pause(self) -> None:
-        """Give up the portion: a resumed run takes it again, in a new train."""
-        self.stop(success=True)
-
     def describe_collect(self) -> dict[str, dict[str, Any]]:
         """Describe an event: times of the exposure, beam and frame."""
         time = {"dtype": "number", "dtype_numpy": "<f8", "shape": [], "units": "s"}
@@ -193,16 +151,3 @@ class EpicsFrameTrain(FramesInPortions):
             **self._monitor.describe(),
             **self._detector.describe(),
         }
-
-    def read_configuration(self) -> dict[str, dict[str, Any]]:
-        """Read the configuration of the detector."""
-        return dict(self._detector.read_configuration())
-
-    def describe_configuration(self) -> dict[str, dict[str, Any]]:
-        """Describe the configuration of the detector."""
-        return dict(self._detector.describe_configuration())
-
-    @property
-    def hints(self) -> dict[str, list[str]]:
-        """What to plot."""
-        return {"fields": [*self._monitor.hints["fields"]]}

@@ -11,9 +11,8 @@ from ophyd.status import AndStatus, DeviceStatus, StatusBase
 
 from operando.devices.exposure import READOUT_S
 from operando.devices.fly_line import FlyLine
-from operando.devices.frame_portions import FramesInPortions
-from operando.devices.soft import check_range, done
-from operando.devices.travel import Travel
+from operando.devices.line_flyer import LineFlyer
+from operando.devices.soft import done
 from operando.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from operando.simulations.clock import Clock
 
 
-class SerpentineFlyer(FramesInPortions):
+class SerpentineFlyer(LineFlyer):
     """Sweep the stage along lines while the detector takes a series of frames.
 
     Each line is prepared (the stage goes to where the run-up begins), kicked off, completed and
@@ -63,12 +62,8 @@ class SerpentineFlyer(FramesInPortions):
         clock: Clock,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, detector=detector, **kwargs)
-        self._stage = stage
-        self._monitor = monitor
+        super().__init__(*args, stage=stage, detector=detector, monitor=monitor, **kwargs)
         self._clock = clock
-        self._line: FlyLine | None = None
-        self._status: DeviceStatus | None = None
         self._stopped = threading.Event()
 
     def prepare(self, value: Mapping[str, float]) -> StatusBase:
@@ -104,39 +99,6 @@ class SerpentineFlyer(FramesInPortions):
         self._stopped.clear()
         return AndStatus(self._stage.x.set(self._sweep(line).start), self._stage.y.set(line.y))
 
-    def check_value(self, value: Mapping[str, float]) -> None:
-        """Refuse a line that cannot be flown.
-
-        Parameters
-        ----------
-        value : mapping
-            The fields of `FlyLine`.
-
-        Raises
-        ------
-        BadInput
-            If the line is none.
-        LimitError
-            If the exposure is too short, the stage would be too fast or the line with its
-            run-up would leave the stage's range.
-        """
-        line = FlyLine(**value)  # type: ignore[arg-type]
-        self._detector.exposure.check_value(line.exposure)
-        sweep = self._sweep(line)
-        velocity = self._stage.x.velocity.get()
-        check_range(f"{self.name} velocity", sweep.velocity, 0.0, velocity, "um/s")
-        for end in (sweep.start, sweep.stop):
-            self._stage.x.check_value(end)
-        self._stage.y.check_value(line.y)
-
-    def _sweep(self, line: FlyLine) -> Travel:
-        acceleration = float(self._stage.x.acceleration.get())
-        velocity = abs(line.step) / (line.exposure + READOUT_S)
-        margin = np.copysign(0.5 * abs(line.step) + 0.5 * velocity**2 / acceleration, line.step)
-        return Travel(
-            float(line.x_start - margin), float(line.x_stop + margin), velocity, acceleration
-        )
-
     def kickoff(self) -> DeviceStatus:
         """Begin the sweep.
 
@@ -153,9 +115,9 @@ class SerpentineFlyer(FramesInPortions):
         if self._line is None:
             raise DeviceError(f"{self.name} was kicked off without a line: prepare it first")
         line, self._line = self._line, None
-        self._status = DeviceStatus(self)
+        status = self._status = DeviceStatus(self)
         threading.Thread(
-            target=self._fly, args=(line, self._status), name="operando-fly", daemon=True
+            target=self._fly, args=(line, status), name="operando-fly", daemon=True
         ).start()
         return done()
 
@@ -195,23 +157,6 @@ class SerpentineFlyer(FramesInPortions):
         }
         self._page = {"time": times, "data": data, "timestamps": dict.fromkeys(data, times)}
 
-    def complete(self) -> StatusBase:
-        """Wait for the end of the line.
-
-        Returns
-        -------
-        StatusBase
-            Finished when the line's frames are in the file.
-
-        Raises
-        ------
-        DeviceError
-            If no line was kicked off.
-        """
-        if self._status is None:
-            raise DeviceError(f"{self.name} has no line to complete: kick one off first")
-        return self._status
-
     def stop(self, *, success: bool = False) -> None:
         """Stop the sweep where it is; the frames taken so far are kept.
 
@@ -224,29 +169,3 @@ class SerpentineFlyer(FramesInPortions):
         if self._status is not None and not self._status.done:
             self._stage.stop(success=True)
             self._status.exception(timeout=30)  # what went wrong is for whoever waits for it
-
-    def pause(self) -> None:
-        """Stop the sweep: the line is flown again when the run is resumed."""
-        self.stop()
-
-    def describe_collect(self) -> dict[str, dict[str, Any]]:
-        """Describe an event: positions, beam and frame."""
-        return {
-            **self._stage.x.describe(),
-            **self._stage.y.describe(),
-            **self._monitor.describe(),
-            **self._detector.describe(),
-        }
-
-    def read_configuration(self) -> dict[str, dict[str, Any]]:
-        """Read the configuration of detector and stage."""
-        return {**self._detector.read_configuration(), **self._stage.read_configuration()}
-
-    def describe_configuration(self) -> dict[str, dict[str, Any]]:
-        """Describe the configuration of detector and stage."""
-        return {**self._detector.describe_configuration(), **self._stage.describe_configuration()}
-
-    @property
-    def hints(self) -> dict[str, list[str]]:
-        """What to plot."""
-        return {"fields": [*self._stage.x.hints["fields"], *self._monitor.hints["fields"]]}

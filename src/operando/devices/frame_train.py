@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ophyd.status import Status, StatusBase
+from ophyd.status import StatusBase
 
 from operando.devices.exposure import READOUT_S
-from operando.devices.frame_portions import FramesInPortions
 from operando.devices.one_action import OneAction
 from operando.devices.soft import done
 from operando.devices.timed_beam import TimedState
-from operando.errors import BadInput, DeviceError
+from operando.devices.train_portions import TrainInPortions
+from operando.errors import DeviceError
 
 if TYPE_CHECKING:
     from operando.devices.ion_chamber import IonChamber
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from operando.simulations.clock import Clock
 
 
-class FrameTrain(FramesInPortions):
+class FrameTrain(TrainInPortions):
     """A detector that runs by itself, every exposure + readout, from the first portion on.
 
     A portion is prepared, kicked off, completed and collected: its frames are the next ones of
@@ -59,36 +59,15 @@ class FrameTrain(FramesInPortions):
         clock: Clock,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, detector=detector, **kwargs)
-        self._beam, self._monitor, self._clock = beam, monitor, clock
-        self._num = 0
+        super().__init__(*args, detector=detector, monitor=monitor, **kwargs)
+        self._beam, self._clock = beam, clock
         self._next: float | None = None
         self._action = OneAction(self, clock)
-        self._waiting: Status | None = None
 
     def stage(self) -> list[Any]:
         """Begin a new train with the first portion."""
         self._next = None
         return list(super().stage())
-
-    def check_value(self, value: Mapping[str, float]) -> None:
-        """Refuse a portion that cannot be taken.
-
-        Parameters
-        ----------
-        value : mapping
-            As for `prepare`.
-
-        Raises
-        ------
-        BadInput
-            If there is no frame in it.
-        LimitError
-            If the exposure is outside the detector's range.
-        """
-        if int(value["num"]) < 1:
-            raise BadInput(f"a portion needs at least one frame, not {value['num']}")
-        self._detector.exposure.check_value(float(value["exposure"]))
 
     def prepare(self, value: Mapping[str, float]) -> StatusBase:
         """Say what the next portion is.
@@ -162,23 +141,6 @@ class FrameTrain(FramesInPortions):
         times = stops.tolist()
         self._page = {"time": times, "data": data, "timestamps": dict.fromkeys(data, times)}
 
-    def complete(self) -> StatusBase:
-        """Wait for the portion.
-
-        Returns
-        -------
-        StatusBase
-            Finished when its frames are in the file.
-
-        Raises
-        ------
-        DeviceError
-            If no portion was kicked off.
-        """
-        if self._waiting is None:
-            raise DeviceError(f"{self.name} has nothing to complete: kick a portion off first")
-        return self._waiting
-
     def stop(self, *, success: bool = False) -> None:
         """Give up the portion and the train.
 
@@ -190,10 +152,6 @@ class FrameTrain(FramesInPortions):
         self._action.stop(success=success)
         self._next = None
 
-    def pause(self) -> None:
-        """Give up the portion: a resumed run takes it again, in a new train."""
-        self.stop(success=True)
-
     def describe_collect(self) -> dict[str, dict[str, Any]]:
         """Describe an event: times of the exposure, beam and frame."""
         time = {"source": f"SIM:{self.name}", "dtype": "number", "dtype_numpy": "<f8"}
@@ -203,16 +161,3 @@ class FrameTrain(FramesInPortions):
             **self._monitor.describe(),
             **self._detector.describe(),
         }
-
-    def read_configuration(self) -> dict[str, dict[str, Any]]:
-        """Read the configuration of the detector."""
-        return dict(self._detector.read_configuration())
-
-    def describe_configuration(self) -> dict[str, dict[str, Any]]:
-        """Describe the configuration of the detector."""
-        return dict(self._detector.describe_configuration())
-
-    @property
-    def hints(self) -> dict[str, list[str]]:
-        """What to plot."""
-        return {"fields": [*self._monitor.hints["fields"]]}

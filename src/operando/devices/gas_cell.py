@@ -21,7 +21,29 @@ OPENING_S = 0.05
 POSITIONS = ("closed", "open", "vacuum")
 
 
-class GasCell(Device):  # type: ignore[misc]
+class ValvePositions:
+    """What a valve may be told to be."""
+
+    name: str
+
+    def check_value(self, value: str) -> None:
+        """Refuse anything that is no position of the valve.
+
+        Parameters
+        ----------
+        value : str
+            What the valve is to be.
+
+        Raises
+        ------
+        BadInput
+            If it is something else than "closed", "open" or "vacuum".
+        """
+        if value not in POSITIONS:
+            raise BadInput(f"{self.name} can be {', '.join(POSITIONS)}, not {value!r}")
+
+
+class GasCell(ValvePositions, Device):  # type: ignore[misc]
     """A valve that is closed, open to the gas or open to the pump, and notes when it opened.
 
     It closes when it is set to closed, stopped, paused or unstaged; it opens again only when it
@@ -55,22 +77,6 @@ class GasCell(Device):  # type: ignore[misc]
     def position(self) -> str:
         """Where the valve is: "closed", "open" or "vacuum"."""
         return self._position
-
-    def check_value(self, value: str) -> None:
-        """Refuse anything that is no position of the valve.
-
-        Parameters
-        ----------
-        value : str
-            What the valve is to be.
-
-        Raises
-        ------
-        BadInput
-            If it is something else than "closed", "open" or "vacuum".
-        """
-        if value not in POSITIONS:
-            raise BadInput(f"{self.name} can be {', '.join(POSITIONS)}, not {value!r}")
 
     def set(self, value: str) -> Status:
         """Turn the valve.
