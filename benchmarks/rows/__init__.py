@@ -1,0 +1,11 @@
+"""Rows of the table, a module a family; :data:`FAMILIES` is the order they are printed in.
+
+A family is a module here with ``rows(settings: Settings) -> Iterator[Row]``. It runs in a process
+of its own, so that neither memory nor threads of one meet another, and gives its rows as they are
+done: one that raises loses only what comes after.
+"""
+
+#: Name, which is that of the module, and what ``--list`` says of it.
+FAMILIES: dict[str, str] = {
+    "start": "from the command to its answer, import, and installed size",
+}
