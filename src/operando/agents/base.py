@@ -1,7 +1,8 @@
 """What every agent stands on: a bounded queue and one worker thread that reads documents.
 
 The RunEngine never waits for analysis: a document is put in the queue and the call returns.
-An agent that raises is marked failed and says so when asked; the measurement goes on.
+An agent that raises is marked failed and says so when asked; the measurement goes on, and with the
+next run the agent is back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from operando.agents.one_run import describe
 from operando.errors import AgentError
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ class _Question(Generic[T]):
     """A question that waits between two documents."""
 
     ask: Callable[[], T]
+    run: int
     answer: Future[T] = field(default_factory=Future)
 
     def put(self, failed: AgentError | None) -> None:
@@ -45,12 +48,23 @@ class _Question(Generic[T]):
             self.answer.set_exception(error)
 
 
+@dataclass(frozen=True)
+class _Document:
+    """A document that waits, and the number of the run in which it came."""
+
+    name: str
+    doc: Mapping[str, Any]
+    run: int
+
+
 #: A document, a question, or the end.
-Item = tuple[str, Mapping[str, Any]] | _Question[Any] | None
+Item = _Document | _Question[Any] | None
 
 
 class DocumentWorker:
     """Feed documents to a handler on a thread of its own, in order.
+
+    A handler that raises has failed for the run at hand: the next ``start`` gives it another try.
 
     Parameters
     ----------
@@ -65,28 +79,37 @@ class DocumentWorker:
     def __init__(self, handler: Handler, name: str, size: int = QUEUE_SIZE) -> None:
         self._handler = handler
         self._name = name
-        self._queue: queue.Queue[tuple[str, Mapping[str, Any]] | _Question[Any] | None] = (
-            queue.Queue(size)
-        )
+        self._queue: queue.Queue[Item] = queue.Queue(size)
         self._error: Exception | None = None
+        self._words = ""
+        # Runs whose start was put, and the one in which the error came about.
+        self._run = 0
+        self._failed_in = -1
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._worker_ident = 0
 
     @property
     def error(self) -> Exception | None:
-        """What made the worker fail, or None."""
-        return self._error
+        """What made the worker fail in the run that began last, or None."""
+        return self._error if self._failed_in >= self._run else None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the handler says that it passed over in the run that began last."""
+        return list(getattr(self._handler, "remarks", ()))
 
     def put(self, name: str, doc: Mapping[str, Any]) -> None:
         """Queue a document and return at once."""
-        if self._error is not None:
+        if name == "start":
+            self._run += 1
+        elif self.error is not None:
             return
         self._start()
         try:
-            self._queue.put_nowait((name, doc))
+            self._queue.put_nowait(_Document(name, doc, self._run))
         except queue.Full:
-            self._fail(AgentError(f"agent {self._name}: {self._queue.maxsize} documents behind"))
+            self._fall_behind()
 
     def in_turn(self, ask: Callable[[], T]) -> Future[T]:
         """Queue a question: it is answered after the documents before it and before any later.
@@ -105,15 +128,15 @@ class DocumentWorker:
         concurrent.futures.Future
             The answer; it has an AgentError when the worker has failed.
         """
-        question = _Question(ask)
-        if self._error is not None:
+        question = _Question(ask, self._run)
+        if self.error is not None:
             question.put(self._failure())
             return question.answer
         self._start()
         try:
             self._queue.put_nowait(question)
         except queue.Full:
-            self._fail(AgentError(f"agent {self._name}: {self._queue.maxsize} documents behind"))
+            self._fall_behind()
             question.put(self._failure())
         return question.answer
 
@@ -137,7 +160,7 @@ class DocumentWorker:
             return
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._queue.all_tasks_done:
-            while self._queue.unfinished_tasks and self._error is None:
+            while self._queue.unfinished_tasks and self.error is None:
                 remaining = None if deadline is None else deadline - time.monotonic()
                 if remaining is not None and remaining <= 0:
                     raise AgentError(
@@ -163,7 +186,7 @@ class DocumentWorker:
         deadline = time.monotonic() + timeout
         try:
             # A worker that has failed reads nothing more: no use waiting for room in its queue.
-            self._queue.put(None, timeout=timeout if self._error is None else 0.0)
+            self._queue.put(None, timeout=timeout if self.error is None else 0.0)
         except queue.Full:
             self._drop_queued()
             self._queue.put_nowait(None)
@@ -171,8 +194,8 @@ class DocumentWorker:
 
     def give_up(self, why: str) -> None:
         """Fail, because somebody wants it; see `ReadsDocuments.give_up`."""
-        if self._error is None:
-            self._fail(AgentError(why))
+        if self.error is None:
+            self._fail(AgentError(why), why, self._run)
 
     def _drop_queued(self) -> None:
         while not self._queue.empty():
@@ -197,27 +220,42 @@ class DocumentWorker:
         while (item := self._queue.get()) is not None:
             try:
                 if isinstance(item, _Question):
-                    item.put(self._failure())
-                elif self._error is None:
-                    self._handler(*item)
+                    item.put(self._failure(item.run))
+                elif item.run > self._failed_in:
+                    self._handler(item.name, item.doc)
             except Exception as error:
-                self._fail(error)
+                if isinstance(item, _Document):
+                    words = f"{_said(error)} ({describe(item.name, item.doc)})"
+                    self._fail(error, words, item.run)
             finally:
                 self._queue.task_done()
         self._queue.task_done()
 
-    def _failure(self) -> AgentError | None:
-        if self._error is None:
+    def _failure(self, run: int | None = None) -> AgentError | None:
+        """Give what says that the worker failed in a run, the last one unless told."""
+        if self._failed_in < (self._run if run is None else run):
             return None
-        return AgentError(f"agent {self._name} failed: {self._error}")
+        return AgentError(f"agent {self._name} failed: {self._words}")
 
-    def _fail(self, error: Exception) -> None:
-        self._error = error
+    def _fall_behind(self) -> None:
+        if self.error is None:
+            words = f"agent {self._name}: {self._queue.maxsize} documents behind"
+            self._fail(AgentError(words), words, self._run)
+
+    def _fail(self, error: Exception, words: str, run: int) -> None:
+        self._error, self._words, self._failed_in = error, words, run
         # An error that was raised has a traceback; one that was only made says all it has to say.
         trace = error if error.__traceback__ is not None else None
-        logger.error("agent %s failed and is out of the run: %s", self._name, error, exc_info=trace)
+        logger.error("agent %s failed and is out of the run: %s", self._name, words, exc_info=trace)
         with self._queue.all_tasks_done:
             self._queue.all_tasks_done.notify_all()
+
+
+def _said(error: Exception) -> str:
+    """Say what an error says; one that only names a key, or nothing, says so in words."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) or type(error).__name__
 
 
 class ReadsDocuments:
@@ -233,6 +271,11 @@ class ReadsDocuments:
     def error(self) -> Exception | None:
         """What put the agent out of the run, or None."""
         return self._worker.error
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was passed over in the run that began last, and why; see `OneRun`."""
+        return self._worker.remarks
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait until all documents received so far have been read; see `DocumentWorker.drain`."""

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from operando.agents.document_values import as_number
+from operando.errors import AgentError
+
 
 @dataclass(frozen=True)
 class EventRow:
@@ -48,7 +51,9 @@ class EventRows:
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> Iterator[EventRow]:
         """Take a document and give the events in it."""
-        if name == "descriptor" and doc["name"] in self._streams:
+        if name == "start":
+            self._known.clear()
+        if name == "descriptor" and doc.get("name") in self._streams:
             self._known[str(doc["uid"])] = str(doc["name"])
         if name not in ("event", "event_page") or doc["descriptor"] not in self._known:
             return
@@ -56,11 +61,19 @@ class EventRows:
         if name == "event":
             yield EventRow(stream, doc["data"], _latest(doc["timestamps"], doc["time"]))
             return
+        pages = (doc["data"], doc["timestamps"])
         for i, time in enumerate(doc["time"]):
-            data = {key: values[i] for key, values in doc["data"].items()}
-            stamps = {key: values[i] for key, values in doc["timestamps"].items()}
+            data, stamps = ({key: _at(page, key, i) for key in page} for page in pages)
             yield EventRow(stream, data, _latest(stamps, time))
 
 
+def _at(page: Mapping[str, Any], key: str, row: int) -> Any:
+    try:
+        return page[key][row]
+    except (TypeError, IndexError, KeyError):
+        raise AgentError(f"{key!r} has no row {row} in its event page") from None
+
+
 def _latest(stamps: Mapping[str, Any], time: float) -> float:
-    return max((float(stamp) for stamp in stamps.values()), default=float(time))
+    times = (as_number(stamp, f"timestamp of {key}") for key, stamp in stamps.items())
+    return max(times, default=as_number(time, "time"))

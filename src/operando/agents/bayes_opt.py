@@ -17,7 +17,9 @@ from operando.agents.bayes_documents import EventRows
 from operando.agents.bayes_proposal import Hedge, Suggestion
 from operando.agents.bayes_search import Model, propose
 from operando.agents.bayes_space import Points
+from operando.agents.document_values import number
 from operando.agents.npz_file import write_arrays
+from operando.agents.one_run import OneRun
 from operando.errors import AgentError, BadInput
 
 __all__ = ["BayesOptAgent", "BayesOptConfig", "Knob"]
@@ -79,9 +81,8 @@ class BayesOptAgent(ReadsDocuments):
         self._failed: list[tuple[float, ...]] = []
         self._hedge = Hedge()
         self._asked = 0
-        self._worker = DocumentWorker(self._read, name)
-        # Documents are read on the worker's thread, questions come from others.
-        self._lock = threading.RLock()
+        self._worker = DocumentWorker(OneRun(self._read, name), name)
+        self._lock = threading.RLock()  # read on the worker's thread, asked on others
 
     def spec(self) -> dict[str, Any]:
         """Say what a start document must carry for this agent to be rebuilt."""
@@ -102,18 +103,18 @@ class BayesOptAgent(ReadsDocuments):
 
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
         for row in self._rows(name, doc):
-            setting = tuple(float(row.data[knob]) for knob in self.config.names)
+            setting = tuple(number(row.data, knob) for knob in self.config.names)
             self._learn(setting, self._number(row.data), row.time)
 
     def _number(self, data: Mapping[str, Any]) -> tuple[float, float]:
         if self._objective is None:
             key = self.config.objective
-            return float(data[key]), float(data.get(f"{key}_sd", math.nan))
+            return number(data, key), float(data.get(f"{key}_sd", math.nan))
         found = self._objective(data)
         return found if isinstance(found, tuple) else (float(found), math.nan)
 
-    def _learn(self, setting: tuple[float, ...], number: tuple[float, float], time: float) -> None:
-        value, sd = number
+    def _learn(self, setting: tuple[float, ...], found: tuple[float, float], time: float) -> None:
+        value, sd = found
         if not math.isfinite(value):
             raise AgentError(f"{self.config.objective} = {value} at {setting}: not a number")
         with self._lock:
@@ -136,7 +137,7 @@ class BayesOptAgent(ReadsDocuments):
         for point in points:
             known = self._open.pop(str(point.get("_id", "")), None)
             if all(name in point for name in self.config.names):
-                known = tuple(float(point[name]) for name in self.config.names)
+                known = tuple(number(point, name) for name in self.config.names)
             if known is None:
                 raise AgentError(f"agent {self.name}: a point without knobs and without an _id")
             self._learn(known, self._number(point), float(point.get("time", 0.0)))

@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 
 _FWHM_PER_SIGMA: Final = 2.0 * math.sqrt(2.0 * math.log(2.0))
 _FEWEST: Final = 7
+#: The lattice takes memory with the square of the points.
+_MOST: Final = 2000
 #: Points of the lattice in centre and in width.
 _CENTRES, _WIDTHS = 19, 19
 #: Vibrations of the beam that are thought possible, um, rms; log-uniform.
@@ -57,6 +59,10 @@ class EdgeFit:
         return asdict(self)
 
 
+#: What a scan tells that cannot be fitted.
+NO_EDGE = EdgeFit(math.inf, math.inf, math.nan, math.inf, 0.0, False, False)
+
+
 def fit_edge(position_um: ArrayLike, signal: ArrayLike, variance: ArrayLike) -> EdgeFit:
     """Fit the beam behind an edge by an error function.
 
@@ -76,7 +82,7 @@ def fit_edge(position_um: ArrayLike, signal: ArrayLike, variance: ArrayLike) -> 
     Raises
     ------
     BadInput
-        If there are too few points, the numbers do not match, or one is not finite.
+        If there are too few points or too many, the numbers do not match, or one is not finite.
 
     Notes
     -----
@@ -96,6 +102,8 @@ def fit_edge(position_um: ArrayLike, signal: ArrayLike, variance: ArrayLike) -> 
     x, y, v = (np.asarray(a, dtype=np.float64) for a in (position_um, signal, variance))
     if x.ndim != 1 or x.shape != y.shape or x.shape != v.shape or x.size < _FEWEST:
         raise BadInput(f"an edge needs {_FEWEST} points or more, each with signal and variance")
+    if x.size > _MOST:
+        raise BadInput(f"an edge scan of {x.size} points; at most {_MOST} are allowed")
     if not all(np.isfinite(a).all() for a in (x, y, v)) or not (np.diff(x) > 0).all():
         raise BadInput("positions of an edge scan must ascend, and every number be finite")
     if not (v > 0).all():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operando.agents.bayes_documents import EventRow, EventRows
-from operando.agents.beam_edge import EdgeFit, fit_edge
+from operando.agents.beam_edge import NO_EDGE, EdgeFit, fit_edge
+from operando.agents.document_values import number
+from operando.errors import BadInput
 
+logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 
 #: The streams of scans of an edge, and the directions that they measure.
@@ -75,8 +80,12 @@ class Profile:
 
     @classmethod
     def of(cls, scan: KnifeScan) -> Profile:
-        """Fit a scan."""
-        return cls(scan, fit_edge(scan.position, scan.signal, scan.variance))
+        """Fit a scan; one that cannot be fitted has found nothing, which is logged."""
+        try:
+            return cls(scan, fit_edge(scan.position, scan.signal, scan.variance))
+        except BadInput as error:
+            logger.warning("a scan of the edge in direction %s: %s", scan.direction, error)
+            return cls(scan, NO_EDGE)
 
 
 class BeamProfiles:
@@ -86,6 +95,8 @@ class BeamProfiles:
     ----------
     counters : str
         Name of the device that counts: ``_diode`` and ``_i0`` are its keys.
+    needed : sequence of str
+        Keys of the setting that a scan is of no use without.
 
     Attributes
     ----------
@@ -95,8 +106,8 @@ class BeamProfiles:
         Uid of the run that is being read.
     """
 
-    def __init__(self, counters: str = "scaler") -> None:
-        self._counters = counters
+    def __init__(self, counters: str = "scaler", needed: Sequence[str] = ()) -> None:
+        self._counters, self._needed = counters, tuple(needed)
         self._rows = EventRows((*STREAMS, "decisions"))
         self._pending: list[EventRow] = []
         self.scans: list[KnifeScan] = []
@@ -130,21 +141,19 @@ class BeamProfiles:
         direction = STREAMS[rows[0].stream]
         axis, diode = _AXES[direction], f"{self._counters}_diode"
         # A run that was paused repeats a point: the later one counts.
-        by_position = {float(row.data[axis]): row for row in rows}
+        by_position = {number(row.data, axis): row for row in rows}
         ordered = [by_position[position] for position in sorted(by_position)]
         if len(ordered) < _FEWEST:
             return
         taken = {axis, diode, f"{self._counters}_i0", *_AXES.values()}
-        self.scans.append(
-            KnifeScan(
-                direction,
-                np.array([float(row.data[axis]) for row in ordered]),
-                np.array([float(row.data[diode]) for row in ordered]),
-                np.array([float(row.data[f"{self._counters}_i0"]) for row in ordered]),
-                {k: float(v) for k, v in rows[-1].data.items() if k not in taken},
-                rows[-1].time,
-            )
+        position, behind, beam = (
+            np.array([number(row.data, key) for row in ordered])
+            for key in (axis, diode, f"{self._counters}_i0")
         )
+        data = rows[-1].data
+        others = {k: float(v) for k, v in data.items() if k not in taken and isinstance(v, Real)}
+        setting = others | {key: number(data, key) for key in self._needed}
+        self.scans.append(KnifeScan(direction, position, behind, beam, setting, rows[-1].time))
 
     def last(self, direction: str) -> Profile | None:
         """Give the last profile of a direction ("v" or "h"), None before there is one."""

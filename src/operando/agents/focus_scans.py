@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,10 @@ from operando.agents.beam_profile import BeamProfiles, KnifeScan, Profile
 from operando.agents.focus_checkpoint import read_scans, write_scans
 from operando.agents.focus_config import DIRECTIONS, FocusConfig
 from operando.agents.focus_window import Window, closer
+from operando.agents.one_run import OneRun
 from operando.errors import AgentError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,11 @@ class FocusesByScans(ReadsDocuments):
         self.name = name
         self.config = config or FocusConfig()
         self.checkpoint_path = checkpoint_path
-        self._profiles = BeamProfiles()
+        knobs = [name for direction in DIRECTIONS for name in self.config.knobs(direction)]
+        self._profiles = BeamProfiles(needed=knobs)
         self._run_began = 0
         self._asked = 0
-        self._worker = DocumentWorker(self._read, name)
+        self._worker = DocumentWorker(OneRun(self._read, name), name)
         # Documents are read on the worker's thread, questions come from others.
         self._lock = threading.RLock()
 
@@ -84,7 +89,10 @@ class FocusesByScans(ReadsDocuments):
     def _read(self, name: str, doc: Mapping[str, Any]) -> None:
         with self._lock:
             if name == "start":
-                self._profiles.finish()
+                try:
+                    self._profiles.finish()
+                except AgentError as error:  # of the run before
+                    logger.warning("agent %s: a scan does not count: %s", self.name, error)
                 self.begin()
             self._profiles(name, doc)
 

@@ -20,6 +20,7 @@ from operando.agents.kinetics_settings import KineticsAgentConfig
 from operando.agents.kinetics_summary import Estimate
 from operando.agents.kinetics_words import odds, verdict
 from operando.agents.npz_file import write_arrays
+from operando.agents.one_run import OneRun
 from operando.errors import AgentError, BadInput
 
 __all__ = ["KineticsAgent", "KineticsAgentConfig"]
@@ -52,7 +53,7 @@ class KineticsAgent(ReadsDocuments):
         self.checkpoint_path = checkpoint_path
         self._documents = KineticsDocuments()
         self._record: KineticsRecord | None = None
-        self._worker = DocumentWorker(self._read, name)
+        self._worker = DocumentWorker(OneRun(self._read, name), name)
         # Documents are read on the worker's thread, questions come from others.
         self._lock = threading.RLock()
 

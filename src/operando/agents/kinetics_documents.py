@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,10 +10,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.agents.document_values import (
+    MOST_WAITING,
+    column,
+    same_length,
+    span,
+    whole_column,
+)
 from operando.agents.frames import FrameReader
 from operando.agents.kinetics_areas import PatternSum
 from operando.agents.patterns import PowderPatterns
 from operando.agents.reduction import Reducer, ReductionConfig
+from operando.errors import AgentError
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +65,7 @@ class _Stream:
     name: str
     reducer: Reducer
     times: dict[int, tuple[float, float, float]] = field(default_factory=dict)
-    frames: list[Mapping[str, Any]] = field(default_factory=list)
+    frames: list[tuple[range, Mapping[str, Any]]] = field(default_factory=list)
 
 
 class KineticsDocuments:
@@ -115,16 +124,18 @@ class KineticsDocuments:
 
     def _event(self, doc: Mapping[str, Any]) -> None:
         page = {key: [value] for key, value in doc["data"].items()}
-        self._event_page({**doc, "seq_num": [doc["seq_num"]], "data": page})
+        self._event_page({**doc, "seq_num": [doc.get("seq_num")], "data": page})
 
     def _event_page(self, doc: Mapping[str, Any]) -> None:
         data = doc["data"]
-        if doc["descriptor"] in self._gas and data[OPENED][-1] > 0:
-            self.opened_at = float(data[OPENED][-1])
+        if doc["descriptor"] in self._gas:
+            opened = column(data, OPENED)
+            if opened and opened[-1] > 0:
+                self.opened_at = opened[-1]
         if (stream := self._streams.get(doc["descriptor"])) is not None:
-            rows = zip(doc["seq_num"], data[START], data[STOP], data[MONITOR], strict=True)
-            for number, start, stop, dose in rows:
-                stream.times[int(number)] = (float(start), float(stop), float(dose))
+            numbers = whole_column(doc, "seq_num")
+            columns = (column(data, key, len(numbers)) for key in (START, STOP, MONITOR))
+            stream.times.update(zip(numbers, zip(*columns, strict=True), strict=True))
             self._take(stream)
 
     def _stream_resource(self, doc: Mapping[str, Any]) -> None:
@@ -132,15 +143,19 @@ class KineticsDocuments:
 
     def _stream_datum(self, doc: Mapping[str, Any]) -> None:
         if (stream := self._streams.get(doc["descriptor"])) is not None:
-            stream.frames.append(doc)
-            stream.frames.sort(key=lambda datum: int(datum["seq_nums"]["start"]))
+            numbers = same_length(span(doc, "seq_nums"), span(doc, "indices"))
+            if len(stream.frames) >= MOST_WAITING:
+                raise AgentError(
+                    f"{MOST_WAITING} ranges of frames wait for their events; one from 'seq_num' "
+                    f"{stream.frames[0][0].start} on never came"
+                )
+            insort(stream.frames, (numbers, doc), key=lambda one: one[0].start)
             self._take(stream)
 
     def _take(self, stream: _Stream) -> None:
         """Reduce the frames whose times are known, in their order."""
         while stream.frames:
-            datum = stream.frames[0]
-            numbers = range(datum["seq_nums"]["start"], datum["seq_nums"]["stop"])
+            numbers, datum = stream.frames[0]
             if not all(number in stream.times for number in numbers):
                 return
             del stream.frames[0]

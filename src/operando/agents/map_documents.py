@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from operando.agents.document_values import (
+    MOST_WAITING,
+    column,
+    number,
+    same_length,
+    span,
+    whole,
+    whole_column,
+)
 from operando.agents.frames import FrameReader
 from operando.agents.map_state import MapGrid, MapMemory
 from operando.agents.reduction import Reducer, ReductionConfig
@@ -21,7 +30,8 @@ class _Stream:
     reducer: Reducer
     exposure_s: float
     positions: dict[int, tuple[float, float]] = field(default_factory=dict)
-    frames: list[Mapping[str, Any]] = field(default_factory=list)
+    # Ranges of frames, by the first of their numbers that has no position yet.
+    frames: dict[int, list[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 class MapDocuments:
@@ -100,37 +110,45 @@ class MapDocuments:
 
     def _event(self, doc: Mapping[str, Any]) -> None:
         if doc["descriptor"] in self._decisions:
-            self._decided.add(int(doc["data"]["decision_point"]))
+            self._decided.add(whole(doc["data"], "decision_point"))
         if (stream := self._streams.get(doc["descriptor"])) is not None:
-            position = (float(doc["data"]["stage_x"]), float(doc["data"]["stage_y"]))
-            stream.positions[int(doc["seq_num"])] = position
-            self._take(stream)
+            data, at = doc["data"], whole(doc, "seq_num")
+            stream.positions[at] = (number(data, "stage_x"), number(data, "stage_y"))
+            self._take(stream, [at])
 
     def _event_page(self, doc: Mapping[str, Any]) -> None:
         if (stream := self._streams.get(doc["descriptor"])) is not None:
-            data = doc["data"]
-            for seq_num, x, y in zip(doc["seq_num"], data["stage_x"], data["stage_y"], strict=True):
-                stream.positions[int(seq_num)] = (float(x), float(y))
-            self._take(stream)
+            numbers = whole_column(doc, "seq_num")
+            x, y = (column(doc["data"], key, len(numbers)) for key in ("stage_x", "stage_y"))
+            stream.positions.update(zip(numbers, zip(x, y, strict=True), strict=True))
+            self._take(stream, numbers)
 
     def _stream_resource(self, doc: Mapping[str, Any]) -> None:
         self._reader.stream_resource(doc)
 
     def _stream_datum(self, doc: Mapping[str, Any]) -> None:
         if (stream := self._streams.get(doc["descriptor"])) is not None:
-            stream.frames.append(doc)
-            self._take(stream)
+            self._pair(stream, doc)
 
-    def _take(self, stream: _Stream) -> None:
-        """Reduce every frame range whose positions are all known."""
-        waiting = []
-        for datum in stream.frames:
-            numbers = range(datum["seq_nums"]["start"], datum["seq_nums"]["stop"])
-            if all(n in stream.positions for n in numbers):
-                self._reduce(stream, datum, numbers)
-            else:
-                waiting.append(datum)
-        stream.frames = waiting
+    def _take(self, stream: _Stream, numbers: Sequence[int]) -> None:
+        """Look again at the frames that have waited for some positions."""
+        for at in numbers:
+            for datum in stream.frames.pop(at, ()):
+                self._pair(stream, datum)
+
+    def _pair(self, stream: _Stream, datum: Mapping[str, Any]) -> None:
+        """Reduce a range of frames if their positions are all known; have it wait if not."""
+        numbers = same_length(span(datum, "seq_nums"), span(datum, "indices"))
+        missing = next((n for n in numbers if n not in stream.positions), None)
+        if missing is None:
+            self._reduce(stream, datum, numbers)
+            return
+        if len(stream.frames) >= MOST_WAITING:
+            raise AgentError(
+                f"{MOST_WAITING} ranges of frames wait for their events; the event with "
+                f"'seq_num' {min(stream.frames)} never came"
+            )
+        stream.frames.setdefault(missing, []).append(datum)
 
     def _reduce(self, stream: _Stream, datum: Mapping[str, Any], numbers: range) -> None:
         if self.grid is None:

@@ -26,6 +26,7 @@ from operando.agents.map_network import network_version
 from operando.agents.map_state import MapMemory
 from operando.agents.map_suggestions import Suggestions
 from operando.agents.mapping_config import MappingConfig
+from operando.agents.one_run import OneRun
 from operando.agents.own_maps import NamesOwnPhases
 from operando.agents.phase_classifier import PhaseClassifier
 from operando.agents.unknown import prepare_filters
@@ -69,7 +70,7 @@ class PhaseMappingAgent(ReadsDocuments, AsksPeople, NamesOwnPhases):
         self.classifier = classifier or PhaseClassifier.named(self.config.model)
         self.checkpoint_path = checkpoint_path
         self._lessons = Lessons(label_path, beside=checkpoint_path)
-        self._worker = DocumentWorker(self._read, name)
+        self._worker = DocumentWorker(OneRun(self._read, name), name)
         self._documents = MapDocuments()
         self._labels = PointLabels(self.classifier)
         self._gaps = MapGaps()

@@ -10,9 +10,10 @@ import numpy as np
 from event_model import unpack_event_page
 from numpy.typing import NDArray
 
+from operando.agents.document_values import number, whole
 from operando.agents.xanes import isolate_edge
 from operando.agents.xas_spectra import Spectrum
-from operando.errors import BadInput
+from operando.errors import AgentError, BadInput
 
 Floats = NDArray[np.float64]
 _STEP = "soc_step_"
@@ -166,7 +167,7 @@ class SocDocuments:
             return
         data = doc["data"]
         if stream.kind == "decision":
-            self._repeats = int(data["decision_repeats"])
+            self._repeats = whole(data, "decision_repeats")
         elif stream.kind == "step":
             self._begin(data)
         else:
@@ -174,19 +175,21 @@ class SocDocuments:
 
     def _begin(self, data: Mapping[str, Any]) -> None:
         self._hand_out()
+        index = whole(data, f"{_STEP}index")
         cell = {
-            key.removeprefix(_STEP): float(value)
+            key.removeprefix(_STEP): _float(value, key)
             for key, value in data.items()
             if key.startswith(_STEP) and key not in _NOT_NUMBERS
         }
-        self._step = SocMeasurement(int(data[f"{_STEP}index"]), cell)
+        cell["soc"] = number(data, f"{_STEP}soc")
+        self._step = SocMeasurement(index, cell)
         self._missing = dict.fromkeys(self._devices, self._repeats)
 
     def _expose(self, stream: _Stream, data: Mapping[str, Any]) -> None:
         step = self._step
-        if step is None or step.index != int(data[f"{_STEP}index"]):
+        if step is None or step.index != whole(data, f"{_STEP}index"):
             return  # more than was announced: the step has been handed out
-        step.dose_mgy = float(data.get("dose", step.dose_mgy))
+        step.dose_mgy = _float(data.get("dose", step.dose_mgy), "dose")
         try:
             if stream.kind == "scan":
                 step.scans.append(_scan(stream, data))
@@ -206,23 +209,47 @@ class SocDocuments:
             self._on_step(step)
 
 
+def _float(value: Any, key: str) -> float:
+    """Give a value that need not be known as a number; what is none at all is an error."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise AgentError(f"{key!r} is {str(value)[:40]!r}; a number is needed") from None
+
+
+def _array(values: Mapping[str, Any], key: str) -> Floats:
+    """Give the numbers under a key, or say that there are none."""
+    try:
+        return np.asarray(values[key], dtype=np.float64)
+    except KeyError:
+        raise BadInput(f"{key!r} is missing") from None
+    except (TypeError, ValueError, OverflowError):
+        raise BadInput(f"{key!r} holds no numbers") from None
+
+
 def _scan(stream: _Stream, data: Mapping[str, Any]) -> XafsScan:
     name, config = stream.device, stream.config
-    counted = np.array([data[f"{name}_{key}"] for key in ("i0", "i1", "ir")], dtype=np.float64)
-    dark = np.asarray(config[f"{name}_dark"], dtype=np.float64) * float(config[f"{name}_dwell"])
-    net = counted - dark[:, None]
-    if not (net > 0).all():
-        chamber = ("I0", "I1", "Ir")[int(np.argwhere(~(net > 0))[0][0])]
+    counts = [_array(data, f"{name}_{key}") for key in ("i0", "i1", "ir")]
+    energy = _array(data, f"{name}_energy")
+    if energy.ndim != 1 or any(one.shape != energy.shape for one in counts):
+        raise BadInput(f"{name} needs as many counts as energies")
+    if not np.isfinite(energy).all():
+        raise BadInput(f"{name}_energy is not a number everywhere")
+    dark = _array(config, f"{name}_dark")
+    if dark.shape != (3,):
+        raise BadInput(f"{name}_dark has the shape {dark.shape}, not three numbers")
+    net = np.stack(counts) - (dark * _array(config, f"{name}_dwell"))[:, None]
+    lit = (net > 0) & np.isfinite(net)
+    if not lit.all():
+        chamber = ("I0", "I1", "Ir")[int(np.argwhere(~lit)[0][0])]
         raise BadInput(f"{chamber} counts no more than its dark current")
-    energy = np.asarray(data[f"{name}_energy"], dtype=np.float64)
     elements = tuple(str(config[f"{name}_elements"]).split())
     return XafsScan(elements, energy, np.log(net[0] / net[1]), np.log(net[1] / net[2]))
 
 
 def _pattern(stream: _Stream, data: Mapping[str, Any]) -> Pattern:
     name, config = stream.device, stream.config
-    two_theta = np.asarray(config[f"{name}_two_theta"], dtype=np.float64)
-    counts = np.asarray(data[f"{name}_counts"], dtype=np.float64)
+    two_theta, counts = _array(config, f"{name}_two_theta"), _array(data, f"{name}_counts")
     if counts.shape != two_theta.shape:
         raise BadInput(f"{counts.size} counts for {two_theta.size} angles")
-    return Pattern(two_theta, counts, float(config[f"{name}_energy"]))
+    return Pattern(two_theta, counts, number(config, f"{name}_energy"))

@@ -14,6 +14,7 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 from operando.agents.base import DocumentWorker, ReadsDocuments
+from operando.agents.one_run import OneRun
 from operando.agents.regression_config import RegressionConfig
 from operando.agents.soc_checkpoint import read_checkpoint, write_checkpoint
 from operando.agents.soc_config import SocTableConfig
@@ -69,7 +70,7 @@ class SocTableAgent(ReadsDocuments):
         self.name, self.config = name, config or self.config_type()
         if library is None and self.config.library:
             library = SocLibrary.load(Path(self.config.library))
-        self._worker = DocumentWorker(self._read, name)
+        self._worker = DocumentWorker(OneRun(self._read, name), name)
         self._documents = SocDocuments(self._take)
         self._given = library
         self._run = ""
