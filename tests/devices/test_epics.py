@@ -9,6 +9,7 @@ from bluesky import Msg, RunEngine
 from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
 from bluesky.utils import RunEngineInterrupted
+from epics import ca
 
 from operando.cli import main
 from operando.devices import simulated_loading_station, simulated_mapping_station
@@ -215,6 +216,7 @@ def test_missing_process_variables_are_named_on_one_line(ioc, tmp_path):
     assert "sim:mapping:stage:z.RBV" in said
     assert "sim:mapping:stage:x" not in said
     assert "\n" not in said
+    assert "no_such_counter" not in ca.show_cache(print_out=False), "it would be sought for ever"
 
 
 def test_a_camera_of_another_size_is_refused(ioc, tmp_path):

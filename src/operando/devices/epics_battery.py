@@ -7,7 +7,7 @@ from types import MappingProxyType
 from operando.devices.cell_faults import CellLimits
 from operando.devices.epics_beam import EpicsShutter
 from operando.devices.epics_potentiostat import EpicsDriver
-from operando.devices.epics_signals import connect, require_client
+from operando.devices.epics_signals import connect, let_go_unless_sound, require_client
 from operando.devices.epics_xafs import (
     EpicsDose,
     EpicsMonochromator,
@@ -61,19 +61,21 @@ def epics_battery_station(
     scans = {name: EpicsQuickScan(f"{prefix}{name}:", name=name) for name in SCANS}
     chambers = EpicsPointChambers(f"{prefix}chambers:", name="chambers")
     dose = EpicsDose(f"{prefix}dose", name="dose")
-    connect(driver, mono, shutter, xrd, *scans.values(), chambers, dose, timeout=timeout)
-    cell = Potentiostat(
-        "",
-        name="cell",
-        driver=driver,
-        nominal_capacity=float(driver.nominal_capacity.get()),
-        active_mass=float(driver.active_mass.get()),
-        limits=CellLimits(
-            (float(driver.limit_low.get()), float(driver.limit_high.get())),
-            float(driver.limit_current.get()),
-            float(driver.limit_temperature.get()),
-        ),
-    )
+    devices = driver, mono, shutter, xrd, *scans.values(), chambers, dose
+    with let_go_unless_sound(*devices):
+        connect(*devices, timeout=timeout)
+        cell = Potentiostat(
+            "",
+            name="cell",
+            driver=driver,
+            nominal_capacity=float(driver.nominal_capacity.get()),
+            active_mass=float(driver.active_mass.get()),
+            limits=CellLimits(
+                (float(driver.limit_low.get()), float(driver.limit_high.get())),
+                float(driver.limit_current.get()),
+                float(driver.limit_temperature.get()),
+            ),
+        )
     return BatteryStation(
         cell=cell,
         mono=mono,

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ophyd
@@ -65,6 +66,21 @@ def connect(*devices: Device, timeout: float = 5.0) -> None:
         )
     for device in devices:
         device.wait_for_connection(timeout=max(deadline - time.monotonic(), 1.0))
+
+
+@contextmanager
+def let_go_unless_sound(*devices: Device) -> Iterator[None]:
+    """Let go of devices if what is done with them raises.
+
+    Whoever does it has no station then, and so no way to let go of them. Their process variables
+    would be looked for for ever, and the library looks ever more slowly: an IOC that is started
+    later would not be found for a minute.
+    """
+    try:
+        yield
+    except BaseException:
+        disconnect(*devices)
+        raise
 
 
 def disconnect(*devices: Device | Signal) -> None:

@@ -10,7 +10,7 @@ from operando.devices.epics_beam import EpicsMonitor, EpicsShutter
 from operando.devices.epics_flyer import EpicsFlyer
 from operando.devices.epics_gas import EpicsDwell, EpicsGasCell
 from operando.devices.epics_pilatus import EpicsPilatus
-from operando.devices.epics_signals import connect, require_client
+from operando.devices.epics_signals import connect, let_go_unless_sound, require_client
 from operando.devices.epics_stage import EpicsStage
 from operando.devices.epics_train import EpicsFrameTrain
 from operando.devices.loading_station import LoadingStation
@@ -108,8 +108,10 @@ def epics_mapping_station(
     flyer = EpicsFlyer(
         prefix + names.profile, stage=stage, detector=detector, monitor=monitor, name="fly"
     )
-    connect(stage, shutter, monitor, detector, flyer, timeout=timeout)
-    detector.check()
+    devices = stage, shutter, monitor, detector, flyer
+    with let_go_unless_sound(*devices):
+        connect(*devices, timeout=timeout)
+        detector.check()
     return Station(stage, detector, monitor, shutter, flyer, clock or Clock())
 
 
@@ -198,6 +200,8 @@ def epics_loading_station(
         if names.wait
         else Dwell("", name="dwell", clock=clock)
     )
-    connect(gas, shutter, monitor, detector, train, dwell, timeout=timeout)
-    detector.check()
+    devices = gas, shutter, monitor, detector, train, dwell
+    with let_go_unless_sound(*devices):
+        connect(*devices, timeout=timeout)
+        detector.check()
     return LoadingStation(gas, detector, monitor, shutter, train, dwell, clock)

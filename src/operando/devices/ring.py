@@ -6,7 +6,7 @@ from typing import Any
 
 from ophyd import Component, Device, EpicsSignalRO
 
-from operando.devices.epics_signals import connect, require_client
+from operando.devices.epics_signals import connect, let_go_unless_sound, require_client
 from operando.devices.soft import SoftSignal
 
 #: Current that is kept by top-up, mA.
@@ -75,5 +75,6 @@ def epics_ring(current: str, front_end: str = "", *, timeout: float = 5.0) -> An
     names = {"current": current, **({"front_end": front_end} if front_end else {})}
     parts = {name: Component(EpicsSignalRO, pv, kind="hinted") for name, pv in names.items()}
     ring = type("EpicsRing", (Device,), parts)("", name="ring")
-    connect(ring, timeout=timeout)
+    with let_go_unless_sound(ring):
+        connect(ring, timeout=timeout)
     return ring

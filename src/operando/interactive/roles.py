@@ -117,6 +117,8 @@ class StationRoles:
         """Let go of what has a process or a thread of its own."""
         with self._lock:
             self._unmount()
+            if (ring := self._open.pop("ring", None)) is not None:
+                ring.destroy()
             if self._epics is not None:
                 self._epics.close()
                 self._epics = None

@@ -26,7 +26,7 @@ from operando.ioc.settings import IocSettings
 from operando.simulations.clock import Clock
 
 #: Longest time for the process variables of an IOC on this computer to answer, s.
-CONNECT_S = 20.0
+CONNECT_S = 60.0
 
 
 @contextmanager
