@@ -143,13 +143,13 @@ def test_a_question_of_the_run_that_failed_is_not_answered_by_the_next(caplog):
 def test_numbers_that_are_none_are_named():
     assert number({"x": "1.5"}, "x") == 1.5
     for value in (None, "a", float("nan"), float("inf"), [1.0], 10**400, {}):
-        with pytest.raises(AgentError, match="'x' is .*; a finite number is needed"):
+        with pytest.raises(AgentError, match=r"'x' is .*; a finite number is needed"):
             number({"x": value}, "x")
     with pytest.raises(AgentError, match="'x' is missing"):
         number({}, "x")
     with pytest.raises(AgentError, match=r"'n' is 1\.5; a whole number"):
         whole({"n": 1.5}, "n")
-    with pytest.raises(AgentError, match="'x' is .*; 2 numbers are needed"):
+    with pytest.raises(AgentError, match=r"'x' is .*; 2 numbers are needed"):
         column({"x": [1.0]}, "x", 2)
     with pytest.raises(AgentError, match="'indices' go from 3 to 3"):
         span({"indices": {"start": 3, "stop": 3}}, "indices")
