@@ -7,6 +7,7 @@ done: one that raises loses only what comes after.
 
 #: Name, which is that of the module, and what ``--list`` says of it.
 FAMILIES: dict[str, str] = {
+    "scan": "an event with agent and store, and idle beam, beside bare and in-line scans",
     "points": "exact match against dwell: two passes, sparse, raster, random, gpCAM",
     "start": "from the command to its answer, import, and installed size",
 }
