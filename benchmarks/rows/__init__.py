@@ -10,4 +10,5 @@ FAMILIES: dict[str, str] = {
     "scan": "an event with agent and store, and idle beam, beside bare and in-line scans",
     "points": "exact match against dwell: two passes, sparse, raster, random, gpCAM",
     "start": "from the command to its answer, import, and installed size",
+    "frames": "frames a second from the detector to the labelled map",
 }

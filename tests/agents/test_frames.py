@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from operando.agents.frames import FrameReader
+from operando.agents.frames import PORTION, FrameReader
 from operando.errors import AgentError
 from support.frames_run import DATASET, documents, frame
 
@@ -19,7 +19,7 @@ def read_all(reader, docs):
         if name == "stream_resource":
             reader.stream_resource(doc)
         elif name == "stream_datum":
-            yield doc, reader.read(doc)
+            yield doc, np.concatenate(list(reader.read(doc)))
 
 
 def plain_file(path, frames, **options):
@@ -71,7 +71,7 @@ def test_announced_frames_that_cannot_be_seen_yet_are_waited_for(tmp_path):
         resource, datum = announce(path, 3)
         reader.stream_resource(resource)
         got = []
-        reading = threading.Thread(target=lambda: got.append(reader.read(datum)))
+        reading = threading.Thread(target=lambda: got.extend(reader.read(datum)))
         reading.start()
         time.sleep(0.1)
         assert not got
@@ -89,7 +89,7 @@ def test_a_finished_file_of_any_format_is_read(tmp_path, reader, options):
     plain_file(path, 5, **options)
     resource, datum = announce(path, 4, start=2)
     reader.stream_resource(resource)
-    np.testing.assert_array_equal(reader.read(datum), [frame(2), frame(3)])
+    np.testing.assert_array_equal(np.concatenate(list(reader.read(datum))), [frame(2), frame(3)])
 
 
 @pytest.mark.parametrize("options", [{}, {"libver": "latest"}])
@@ -100,13 +100,13 @@ def test_frames_that_never_come_are_an_error_after_the_wait(tmp_path, reader, op
     reader.stream_resource(resource)
     begin = time.monotonic()
     with pytest.raises(AgentError, match="holds 2 frames; 5 were announced"):
-        reader.read(datum)
+        list(reader.read(datum))
     assert time.monotonic() - begin < 5.0
 
 
 def test_frames_of_a_resource_that_was_never_announced_are_an_error(reader):
     with pytest.raises(AgentError, match="unknown stream resource"):
-        reader.read({"stream_resource": "nobody", "indices": {"start": 0, "stop": 1}})
+        list(reader.read({"stream_resource": "nobody", "indices": {"start": 0, "stop": 1}}))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no HDF5 at all"])
@@ -117,7 +117,7 @@ def test_a_file_that_is_absent_or_no_hdf5_is_an_error(tmp_path, reader, content)
     resource, datum = announce(path, 1)
     reader.stream_resource(resource)
     with pytest.raises(AgentError, match=r"frames\.h5"):
-        reader.read(datum)
+        list(reader.read(datum))
 
 
 def test_a_file_without_the_dataset_is_an_error(tmp_path, reader):
@@ -126,14 +126,14 @@ def test_a_file_without_the_dataset_is_an_error(tmp_path, reader):
     resource, datum = announce(path, 1)
     reader.stream_resource(resource)
     with pytest.raises(AgentError, match="cannot read frames"):
-        reader.read(datum)
+        list(reader.read(datum))
 
 
 def test_frames_elsewhere_are_an_error_that_says_where(tmp_path, reader):
     resource, datum = announce(tmp_path, 1, uri="s3://bucket/frames.h5")
     reader.stream_resource(resource)
     with pytest.raises(AgentError, match="s3://bucket"):
-        reader.read(datum)
+        list(reader.read(datum))
 
 
 def test_a_reader_that_was_closed_holds_no_file_and_can_start_again(tmp_path, reader):
@@ -180,3 +180,14 @@ def test_a_file_that_somebody_else_has_open_is_read(tmp_path, reader):
         assert data[0, 0, 0] == 0
         assert [f[0, 0, 0] for _, f in read_all(reader, docs)] == [0, 1000, 2000, 3000, 4000, 5000]
         assert data[5, 0, 0] == 5000
+
+
+def test_a_long_series_is_never_in_memory_as_a_whole(tmp_path, reader):
+    path = tmp_path / "long.h5"
+    plain_file(path, 3 * PORTION + 1)
+    resource, datum = announce(path, 3 * PORTION + 1, start=1)
+    reader.stream_resource(resource)
+    portions = list(reader.read(datum))
+    assert [len(portion) for portion in portions] == 3 * [PORTION]
+    first = [portion[0, 0, 0] for portion in portions]
+    assert first == [1000, 1000 * (PORTION + 1), 1000 * (2 * PORTION + 1)]

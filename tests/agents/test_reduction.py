@@ -180,6 +180,15 @@ def test_one_frame_of_another_detector_is_refused(reducer):
             integrate(np.zeros((195, 486), dtype=np.int32))
 
 
+def test_how_frames_come_in_portions_does_not_change_a_bit(reducer):
+    rng = np.random.default_rng(8)
+    frames = rng.poisson(rng.uniform(0.1, 50.0, (37, 1, 1)), (37, *STATION.shape)).astype(np.int32)
+    parts = np.split(frames, [5, 21, 21, 36])
+    one_by_one = np.concatenate([reducer.stream(frame[None]).intensity for frame in frames])
+    for patterns in (reducer.stream(frames), reducer.stream_portions(parts)):
+        np.testing.assert_array_equal(patterns.intensity, one_by_one)
+
+
 def test_no_frames_give_no_patterns(reducer):
     assert len(reducer.stream(np.zeros((0, 195, 487), dtype=np.int32))) == 0
 

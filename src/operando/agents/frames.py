@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -19,6 +19,9 @@ from operando.errors import AgentError
 #: HDF5 cannot refresh a dataset that is open a second time in the same process, by another
 #: agent that reads the same frames. Hence a lock, and no dataset stays open.
 _ONE_AT_A_TIME = threading.Lock()
+#: Frames that are read at a time: 6 MB of 195 x 487 pixels stay near the processor, and neither
+#: a long series nor a writer in this process has to wait for all of a datum's.
+PORTION = 16
 
 
 class FrameReader:
@@ -41,12 +44,13 @@ class FrameReader:
         """Remember where a series of frames is."""
         self._resources[doc["uid"]] = doc
 
-    def read(self, datum: Mapping[str, Any]) -> NDArray[Any]:
-        """Read the frames of a StreamDatum.
+    def read(self, datum: Mapping[str, Any]) -> Iterator[NDArray[Any]]:
+        """Read the frames of a StreamDatum in portions.
 
-        Returns
-        -------
+        Yields
+        ------
         ndarray, (n, rows, columns)
+            At most :data:`PORTION` frames; at least one portion, which may be empty.
 
         Raises
         ------
@@ -57,6 +61,11 @@ class FrameReader:
         if uid not in self._resources:
             raise AgentError(f"frames of an unknown stream resource {uid} were announced")
         start, stop = datum["indices"]["start"], datum["indices"]["stop"]
+        for first in range(start, max(stop, start + 1), PORTION):
+            yield self._read(uid, first, min(first + PORTION, stop), stop)
+
+    def _read(self, uid: str, start: int, stop: int, announced: int) -> NDArray[Any]:
+        """Read a portion, as soon as it can be seen."""
         resource = self._resources[uid]
         deadline = time.monotonic() + self._patience
         try:
@@ -64,7 +73,7 @@ class FrameReader:
                 if time.monotonic() > deadline:
                     raise AgentError(
                         f"{resource['uri']} holds {start + len(found)} frames; "
-                        f"{stop} were announced"
+                        f"{announced} were announced"
                     )
                 time.sleep(0.01)
             return found

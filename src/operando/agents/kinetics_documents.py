@@ -160,7 +160,7 @@ class KineticsDocuments:
                 return
             del stream.frames[0]
             rows = np.array([stream.times.pop(number) for number in numbers])
-            self._put(stream, rows, stream.reducer.stream(self._reader.read(datum)))
+            self._put(stream, rows, stream.reducer.stream_portions(self._reader.read(datum)))
 
     def _put(self, stream: _Stream, rows: Floats, patterns: PowderPatterns) -> None:
         lit = rows[:, 2] > 0  # a frame behind a closed shutter says nothing

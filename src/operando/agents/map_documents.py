@@ -153,7 +153,7 @@ class MapDocuments:
     def _reduce(self, stream: _Stream, datum: Mapping[str, Any], numbers: range) -> None:
         if self.grid is None:
             raise AgentError("a frame came before any start document")
-        patterns = stream.reducer.stream(self._reader.read(datum))
+        patterns = stream.reducer.stream_portions(self._reader.read(datum))
         if self.memory is None:
             self.memory = MapMemory(self.grid, patterns.two_theta, patterns.wavelength)
         xy = np.array([stream.positions.pop(n) for n in numbers])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array
 
 from operando.agents.patterns import FloatArray, PowderPatterns
 from operando.agents.reduction_config import ReductionConfig
@@ -16,7 +17,7 @@ from operando.errors import BadInput
 __all__ = ["Reducer", "ReductionConfig"]
 
 _EPS32 = float(np.finfo(np.float32).eps)
-_BATCH = 64  # frames at a time: 24 MB of 195 x 487 pixels stay near the processor
+_BATCH = 16  # frames at a time: a pixel of all of them fills a line of the processor's cache
 
 
 class Reducer:
@@ -68,11 +69,14 @@ class Reducer:
             self._scale = np.where(self._empty, 0.0, typical / norm).astype(np.float32)
 
     @cached_property
-    def _sums(self) -> csr_array:
-        """Zeros and ones that sum the pixels of each bin, (bins, pixels)."""
+    def _sums(self) -> csc_array:
+        """Zeros and ones that sum the pixels of each bin, (bins, pixels).
+
+        Column by column: pixels are read as they lie in memory, and the bins are few.
+        """
         pixels = np.flatnonzero(self._used)
         ones = np.ones(pixels.size, dtype=np.int32)
-        return csr_array(
+        return csc_array(
             (ones, (self._bins[pixels], pixels)), shape=(self.two_theta.size, self._used.size)
         )
 
@@ -94,13 +98,39 @@ class Reducer:
         BadInput
             If the frames have another shape than the configuration says.
         """
-        self._check(frames)
-        counts = np.empty((len(frames), self.two_theta.size), dtype=np.float32)
-        for first in range(0, len(frames), _BATCH):
-            batch = frames[first : first + _BATCH].reshape(-1, self._used.size)
-            pixels = np.ascontiguousarray(batch.astype(np.int32, copy=False).T)
-            counts[first : first + _BATCH] = (self._sums @ pixels).T
-        return self._patterns(counts)
+        return self.stream_portions([frames])
+
+    def stream_portions(self, portions: Iterable[NDArray[Any]]) -> PowderPatterns:
+        """Reduce frames that come in portions, of which only one is in memory at a time.
+
+        Parameters
+        ----------
+        portions : iterable of ndarray of int, (n, rows, columns)
+            One or more.
+
+        Returns
+        -------
+        PowderPatterns
+            Those of all portions, as :meth:`stream` gives them.
+
+        Raises
+        ------
+        BadInput
+            If the frames have another shape than the configuration says.
+        """
+        counts = [np.empty((0, self.two_theta.size), dtype=np.float32)]
+        scratch = np.empty((self._used.size, _BATCH), dtype=np.int32)
+        for frames in portions:
+            self._check(frames)
+            for first in range(0, len(frames), _BATCH):
+                counts.append(self._counts(frames[first : first + _BATCH], scratch))
+        return self._patterns(np.concatenate(counts))
+
+    def _counts(self, frames: NDArray[Any], scratch: NDArray[np.int32]) -> FloatArray:
+        """Sum each frame's counts over the pixels of each bin, (n, bins)."""
+        pixels = scratch if len(frames) == _BATCH else np.empty_like(scratch[:, : len(frames)])
+        pixels[...] = frames.reshape(-1, self._used.size).T
+        return np.asarray((self._sums @ pixels).T, dtype=np.float32)
 
     def integrate(self, frame: NDArray[Any]) -> PowderPatterns:
         """Reduce one frame by pyFAI.

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bluesky_tiled_plugins.writing.tiled_writer import RunNormalizer, _RunWriter
+from event_model import DocumentNames
 
 JOURNAL_STREAM = "journal"
 JOURNAL_KEY = "journal_lines"
@@ -72,6 +73,40 @@ class _BatchWriter(_RunWriter):  # type: ignore[misc]
         df_client.append_partition(0, table)
 
 
+#: What the schema asks of an event without external data: these keys, of these types.
+_EVENT: dict[str, tuple[type, ...]] = {
+    "uid": (str,),
+    "descriptor": (str,),
+    "seq_num": (int,),
+    "time": (float, int),
+    "data": (dict,),
+    "timestamps": (dict,),
+}
+
+
+def is_plain_event(doc: Mapping[str, Any]) -> bool:
+    """Tell whether an event is as the schema wants it, without asking the schema.
+
+    Examples
+    --------
+    >>> event = {"uid": "a", "descriptor": "b", "seq_num": 1, "time": 2.0}
+    >>> is_plain_event({**event, "data": {}, "timestamps": {}}), is_plain_event(event)
+    (True, False)
+    """
+    return doc.keys() == _EVENT.keys() and all(type(doc[key]) in _EVENT[key] for key in _EVENT)
+
+
+class _Normalizer(RunNormalizer):  # type: ignore[misc]
+    """Bluesky's, which puts every event of a page to the JSON schema: 0.4 ms of the interpreter."""
+
+    def emit(self, name: DocumentNames, doc: Any) -> None:
+        """Pass a document on; what is not plainly right is put to the schema."""
+        if name is DocumentNames.event and is_plain_event(doc):
+            self.dispatcher.process(name, doc)
+        else:
+            super().emit(name, doc)
+
+
 class LiveRunWriter:
     """Writes one run to Tiled.
 
@@ -83,7 +118,7 @@ class LiveRunWriter:
 
     def __init__(self, catalog: Any) -> None:
         self._writer = _BatchWriter(catalog.include_data_sources())
-        self._normalizer = RunNormalizer()
+        self._normalizer = _Normalizer()
         self._normalizer.subscribe(self._writer)
         self._lines: list[bytes] = []
         self._descriptor: str | None = None
