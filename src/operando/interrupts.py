@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from bluesky import RunEngine
-from bluesky.utils import RunEngineInterrupted, TransitionError
+from bluesky.utils import FailedStatus, RunEngineInterrupted, TransitionError
 from rich.console import Console
 
 from operando.errors import OperandoError
@@ -200,6 +200,10 @@ def run_to_end(
             try:
                 uids = engine.resume() if begun else engine(plan)
                 return str(uids[0])
+            except FailedStatus as error:
+                # It says that something failed; its cause says what.
+                cause = error.__cause__
+                raise (cause if isinstance(cause, OperandoError) else error) from cause
             except RunEngineInterrupted:
                 if engine.state != "paused":
                     raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -58,11 +58,36 @@ def as_number(value: Any, key: str) -> float:
 
 def column(data: Mapping[str, Any], key: str, length: int | None = None) -> list[float]:
     """Give the finite numbers of an event page's column, or raise an AgentError that names it."""
+    return [as_number(value, key) for value in _values(data, key, length)]
+
+
+def readings(data: Mapping[str, Any], key: str, length: int | None = None) -> list[float]:
+    """Give a column of what a device read, NaN where that was no finite number.
+
+    Raises
+    ------
+    AgentError
+        If there is no such column, or there are words in it; the message names the key.
+
+    Examples
+    --------
+    >>> readings({"i0": [1.0, None, float("inf")]}, "i0")
+    [1.0, nan, nan]
+    """
+    return [
+        math.nan
+        if value is None or (isinstance(value, float) and not math.isfinite(value))
+        else as_number(value, key)
+        for value in _values(data, key, length)
+    ]
+
+
+def _values(data: Mapping[str, Any], key: str, length: int | None) -> Sequence[Any]:
     values = data.get(key)
     if not isinstance(values, list | tuple | np.ndarray) or length not in (None, len(values)):
         count = "a list of" if length is None else length
         raise AgentError(f"{key!r} is {_short(values)}; {count} numbers are needed")
-    return [as_number(value, key) for value in values]
+    return list(values)
 
 
 def whole(data: Mapping[str, Any], key: str) -> int:

@@ -163,7 +163,8 @@ class KineticsDocuments:
             self._put(stream, rows, stream.reducer.stream_portions(self._reader.read(datum)))
 
     def _put(self, stream: _Stream, rows: Floats, patterns: PowderPatterns) -> None:
-        lit = rows[:, 2] > 0  # a frame behind a closed shutter says nothing
+        # A frame behind a closed shutter says nothing, nor does one in which nothing was counted.
+        lit = (rows[:, 2] > 0) & (np.nansum(patterns.intensity, axis=1) > 0)
         if not lit.all():
             rows, patterns = rows[lit], patterns[lit]
         if not len(rows):

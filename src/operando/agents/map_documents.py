@@ -11,16 +11,19 @@ import numpy as np
 from operando.agents.document_values import (
     MOST_WAITING,
     column,
-    number,
     same_length,
     span,
     whole,
     whole_column,
 )
+from operando.agents.frame_doubts import FrameDoubts
 from operando.agents.frames import FrameReader
 from operando.agents.map_state import MapGrid, MapMemory
 from operando.agents.reduction import Reducer, ReductionConfig
 from operando.errors import AgentError
+
+#: Data key of the counts of the beam before the sample.
+MONITOR = "i0"
 
 
 @dataclass
@@ -29,7 +32,8 @@ class _Stream:
 
     reducer: Reducer
     exposure_s: float
-    positions: dict[int, tuple[float, float]] = field(default_factory=dict)
+    monitor: str | None = None
+    positions: dict[int, tuple[float, float, float | None]] = field(default_factory=dict)
     # Ranges of frames, by the first of their numbers that has no position yet.
     frames: dict[int, list[Mapping[str, Any]]] = field(default_factory=dict)
 
@@ -50,6 +54,8 @@ class MapDocuments:
         Points that somebody decided to measure (stream ``decisions``) and that then were.
     runs : list of str
         Uids of the runs that the map was measured in, the first one first.
+    doubts : FrameDoubts
+        What was passed over, and why.
     """
 
     def __init__(self) -> None:
@@ -57,6 +63,7 @@ class MapDocuments:
         self.grid: MapGrid | None = None
         self.chosen: set[int] = set()
         self.runs: list[str] = []
+        self.doubts = FrameDoubts()
         self._decided: set[int] = set()
         self._decisions: set[str] = set()
         self._streams: dict[str, _Stream] = {}
@@ -74,6 +81,7 @@ class MapDocuments:
             self.memory = None
             self.chosen.clear()
             self.runs.clear()
+            self.doubts = FrameDoubts()
         self.runs.append(str(doc.get("uid", "")))
         self._decided.clear()
         self._decisions.clear()
@@ -106,21 +114,24 @@ class MapDocuments:
         if config not in self._reducers:
             self._reducers[config] = Reducer(config)
         reducer = self._reducers[config]
-        self._streams[doc["uid"]] = _Stream(reducer, config.exposure_s)
+        monitor = MONITOR if MONITOR in keys else None
+        self._streams[doc["uid"]] = _Stream(reducer, config.exposure_s, monitor)
 
     def _event(self, doc: Mapping[str, Any]) -> None:
         if doc["descriptor"] in self._decisions:
             self._decided.add(whole(doc["data"], "decision_point"))
-        if (stream := self._streams.get(doc["descriptor"])) is not None:
-            data, at = doc["data"], whole(doc, "seq_num")
-            stream.positions[at] = (number(data, "stage_x"), number(data, "stage_y"))
-            self._take(stream, [at])
+        if doc["descriptor"] in self._streams:
+            page = {key: [value] for key, value in doc["data"].items()}
+            self._event_page({**doc, "seq_num": [whole(doc, "seq_num")], "data": page})
 
     def _event_page(self, doc: Mapping[str, Any]) -> None:
         if (stream := self._streams.get(doc["descriptor"])) is not None:
             numbers = whole_column(doc, "seq_num")
             x, y = (column(doc["data"], key, len(numbers)) for key in ("stage_x", "stage_y"))
-            stream.positions.update(zip(numbers, zip(x, y, strict=True), strict=True))
+            counts: list[float | None] = [None] * len(numbers)
+            if stream.monitor is not None:
+                counts = [*column(doc["data"], stream.monitor, len(numbers))]
+            stream.positions.update(zip(numbers, zip(x, y, counts, strict=True), strict=True))
             self._take(stream, numbers)
 
     def _stream_resource(self, doc: Mapping[str, Any]) -> None:
@@ -156,7 +167,11 @@ class MapDocuments:
         patterns = stream.reducer.stream_portions(self._reader.read(datum))
         if self.memory is None:
             self.memory = MapMemory(self.grid, patterns.two_theta, patterns.wavelength)
-        xy = np.array([stream.positions.pop(n) for n in numbers])
+        rows = [stream.positions.pop(n) for n in numbers]
+        xy = np.array([row[:2] for row in rows])
+        counts = [row[2] for row in rows]
+        good = self.doubts.good(xy, counts, stream.exposure_s, patterns.intensity)
+        patterns, xy = patterns[good], xy[good]
         points = self.grid.index(xy[:, 0], xy[:, 1])
         self.memory.add(points, patterns.intensity, patterns.sigma, stream.exposure_s)
         self.chosen |= self._decided.intersection(points.tolist())

@@ -206,6 +206,7 @@ class PhaseMappingAgent(ReadsDocuments, AsksPeople, NamesOwnPhases):
             "points": int(answer.measured.sum()),
             "visits": int(memory.visits.sum()),
             "dwell_s": float(memory.exposure_s.sum()),
+            "passed_over": dict(self._documents.doubts.passed_over),
             "expected_exact_match": float(answer.confidence[answer.measured].mean()),
             "expected_label_accuracy": answer.expected_accuracy(self.config.labels),
             "label_share": {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ophyd.status import AndStatus, DeviceStatus, StatusBase
+from ophyd.utils import WaitTimeoutError
 
 from operando.devices.exposure import READOUT_S
 from operando.devices.fly_line import FlyLine
@@ -134,11 +136,14 @@ class SerpentineFlyer(LineFlyer):
         period = line.exposure + READOUT_S
         began, state = self._clock.now(), self._detector.beam.now()
         if sweep.distance and not self._stopped.is_set():
+            self._refuse_astray(sweep.start, line)
             move = self._stage.x.follow(sweep)
             if self._stopped.is_set():  # just before the move began
                 self._stage.x.stop(success=True)
             move.wait()
             flown = self._stage.x.last_duration
+            if not self._stopped.is_set():
+                self._refuse_astray(sweep.stop, line)
         else:
             self._clock.wait(self._stopped, period)
             flown = self._clock.now() - began
@@ -157,6 +162,16 @@ class SerpentineFlyer(LineFlyer):
         }
         self._page = {"time": times, "data": data, "timestamps": dict.fromkeys(data, times)}
 
+    def _refuse_astray(self, x: float, line: FlyLine) -> None:
+        """Refuse to say where frames are when the stage is not where it should be."""
+        near = max(0.5 * abs(line.step), 1e-6)
+        for axis, target in ((self._stage.x, x), (self._stage.y, line.y)):
+            place = float(axis.position)
+            if not abs(place - target) <= near:
+                raise DeviceError(
+                    f"{axis.name} stands at {place:g} um where {target:g} um was asked for"
+                )
+
     def stop(self, *, success: bool = False) -> None:
         """Stop the sweep where it is; the frames taken so far are kept.
 
@@ -168,4 +183,5 @@ class SerpentineFlyer(LineFlyer):
         self._stopped.set()
         if self._status is not None and not self._status.done:
             self._stage.stop(success=True)
-            self._status.exception(timeout=30)  # what went wrong is for whoever waits for it
+            with suppress(WaitTimeoutError):  # a stage that does not even stop
+                self._status.exception(timeout=30)  # what went wrong is for whoever waits

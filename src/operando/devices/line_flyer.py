@@ -70,6 +70,12 @@ class LineFlyer(FramesInPortions):
             float(line.x_start - margin), float(line.x_stop + margin), velocity, acceleration
         )
 
+    @property
+    def standing(self) -> str:
+        """Where the stage is, for whoever has waited for it in vain."""
+        axes = (self._stage.x, self._stage.y)
+        return ", ".join(f"{axis.name} at {float(axis.position):g} um" for axis in axes)
+
     def complete(self) -> StatusBase:
         """Wait for the end of the line.
 

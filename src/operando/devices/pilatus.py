@@ -164,16 +164,38 @@ class Pilatus100K(DetectorFacts):
         Raises
         ------
         DeviceError
-            If the detector is not staged.
+            If the detector is not staged, or gives other frames than were asked for.
         """
         if self._staged is not Staged.yes:
             raise DeviceError(f"{self.name} is not staged: a plan stages it before it takes frames")
         exposure = float(self.exposure.get())
         threshold = float(self.threshold_energy.get())
         frames = self._beam.frames(x_um, y_um, exposure, threshold, state)
+        self.refuse_other_than(len(x_um), frames)
         self.keep(frames)
         for listener in self._listeners:
             listener(exposure, len(frames), state)
+
+    def refuse_other_than(self, num: int, frames: NDArray[Any]) -> None:
+        """Refuse frames of which nobody could say which points they belong to.
+
+        Parameters
+        ----------
+        num : int
+            How many there must be.
+        frames : ndarray
+
+        Raises
+        ------
+        DeviceError
+            Unless they are that many, of the detector's shape, and whole numbers.
+        """
+        wanted = (num, *self.shape)
+        if frames.shape != wanted or frames.dtype.kind not in "iu":
+            raise DeviceError(
+                f"{self.name} gave frames of shape {frames.shape}, {frames.dtype}; "
+                f"{num} of {self.shape[0]} x {self.shape[1]} whole numbers were asked for"
+            )
 
     def keep(self, frames: NDArray[np.int32]) -> None:
         """Write frames to the file of the present series."""

@@ -9,6 +9,16 @@ from bluesky.suspenders import SuspendBoolLow, SuspendFloor
 from operando.stations.parts import RingPart
 
 
+class BeamFloor(SuspendFloor):  # type: ignore[misc]
+    """Wait below a current; one that is not a number is no beam either."""
+
+    def _should_suspend(self, value: float) -> bool:
+        return not value >= self._suspend_thresh
+
+    def _should_resume(self, value: float) -> bool:
+        return bool(value >= self._resume_thresh)
+
+
 def wait_for_beam(engine: Any, ring: Any, part: RingPart) -> None:
     """Install the suspenders.
 
@@ -21,7 +31,7 @@ def wait_for_beam(engine: Any, ring: Any, part: RingPart) -> None:
         When to wait, and how long to wait on.
     """
     engine.install_suspender(
-        SuspendFloor(
+        BeamFloor(
             ring.current,
             part.below_ma,
             resume_thresh=part.above_ma,

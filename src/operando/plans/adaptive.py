@@ -10,6 +10,7 @@ import bluesky.plan_stubs as bps
 from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.care import USUAL_CARE, Care, Lookout
 from operando.plans.chooser import Chooser
 from operando.plans.decisions import Decision, DecisionRecorder
 from operando.plans.grid import MapGrid
@@ -21,10 +22,11 @@ from operando.plans.map_run import (
     staged_run,
     start_document,
 )
+from operando.plans.measuring import timestamp
 from operando.plans.progress import Progress
-from operando.plans.rounds import Rounds, measure_chosen, record, routed
+from operando.plans.rounds import Rounds, measure_chosen, measure_decided, routed
 from operando.plans.stage_time import StageTime, stage_time
-from operando.plans.stubs import MappingStation, measure_point, plan, timestamp, with_beam
+from operando.plans.stubs import MappingStation, plan, with_beam
 
 #: Share of the map that is measured when nothing else is said.
 USUAL_SHARE = 0.14
@@ -47,6 +49,7 @@ def map_adaptive(
     lookahead: int = 5,
     dose_limit: float = math.inf,
     timeout: float = 60.0,
+    care: Care = USUAL_CARE,
     origin: tuple[float, float] = (0.0, 0.0),
     sample: str = "",
     seed: int | None = None,
@@ -76,7 +79,7 @@ def map_adaptive(
         if not given.
     batch : int, optional
         Number of points asked for at a time; a twelfth of the chosen points if not given.
-    lookahead, dose_limit, timeout, resume
+    lookahead, dose_limit, timeout, care, resume
         As for `map_two_pass`.
 
     Returns
@@ -108,7 +111,7 @@ def map_adaptive(
     todo = [point for point in cover if point not in before] if done < len(cover) else []
     chosen = max(total - done - len(todo), 0)
     point_s = exposure + times.readout + times.hop(grid, batch or max(chosen // 12, 1))
-    start = start_document("map_adaptive", station, grid, exposure, sample, seed, agent)
+    start = start_document("map_adaptive", station, grid, exposure, sample, seed, agent, care)
     start |= {
         "num_points": len(todo) + chosen,
         "adaptive": {
@@ -141,14 +144,14 @@ def map_adaptive(
             point_s=point_s,
         )
         recorder = DecisionRecorder()
+        lookout = Lookout(care, exposure, step)
         yield from bps.prepare(station.detector, {"exposure": exposure}, wait=True)
         position = grid.position(0)
         for decision in routed([_even(grid, point) for point in todo], position):
             if rounds.over(began):
                 return "the time is up"
             chooser.visited(decision.point)
-            yield from record(recorder, decision)
-            began = yield from measure_point(station, decision.x, decision.y, "primary")
+            began = yield from measure_decided(station, recorder, decision, "primary", lookout)
             position = (decision.x, decision.y)
         return (
             yield from measure_chosen(
@@ -160,6 +163,7 @@ def map_adaptive(
                 measured=len(todo),
                 position=position,
                 recorder=recorder,
+                lookout=lookout,
             )
         )
 

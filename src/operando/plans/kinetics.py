@@ -13,7 +13,9 @@ from bluesky.utils import Msg, MsgGenerator
 from operando.errors import BadInput
 from operando.plans.kinetics_choice import Chooser
 from operando.plans.kinetics_settings import KineticsStation, WatchSettings
-from operando.plans.stubs import one_run, plan, spec_of, timestamp, with_beam
+from operando.plans.measuring import timestamp
+from operando.plans.stubs import one_run, plan, spec_of, with_beam
+from operando.plans.time_limits import limit, set_within
 
 logger = logging.getLogger(__name__)
 
@@ -133,10 +135,10 @@ def measure_ends(
     def ends() -> MsgGenerator:
         yield from with_beam(station.shutter, _portions(station, exposure, frames, "empty"))
         yield from bps.mv(station.gas, "open")
-        yield from bps.mv(station.dwell, wait)
+        yield from set_within(station.dwell, wait, wait)
         yield from with_beam(station.shutter, _portions(station, exposure, frames, "loaded"))
         yield from bps.mv(station.gas, "vacuum")
-        yield from bps.mv(station.dwell, wait)
+        yield from set_within(station.dwell, wait, wait)
 
     return (yield from one_run(_staged(station, ends()), start))
 
@@ -169,7 +171,7 @@ def _portion(
     yield Msg("kickoff", train, group="kickoff")
     yield Msg("wait", None, group="kickoff")
     yield Msg("complete", train, group="complete")
-    yield Msg("wait", None, group="complete")
+    yield Msg("wait", None, group="complete", timeout=limit(exposure * num))
     yield Msg("collect", train, stream=False, return_payload=False, name=stream)
     return exposure * num
 
@@ -217,7 +219,7 @@ def _pause(station: KineticsStation, seconds: float) -> MsgGenerator[None]:
     """Keep the beam off the sample for a while; the next frames are a new train."""
     yield Msg("checkpoint")
     yield from bps.mv(station.shutter, "closed")
-    yield from bps.mv(station.dwell, seconds)
+    yield from set_within(station.dwell, seconds, seconds)
     yield from bps.mv(station.shutter, "open")
 
 

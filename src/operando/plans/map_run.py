@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import bluesky.preprocessors as bpp
 from bluesky.utils import MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.care import Care
 from operando.plans.grid import MapGrid
 from operando.plans.progress import Progress
 from operando.plans.stubs import MappingStation, one_run, spec_of
@@ -87,6 +89,7 @@ def start_document(
     sample: str,
     seed: int | None,
     agent: Any,
+    care: Care,
 ) -> dict[str, Any]:
     """Return what a map's start document tells; the parameters are those of the plans."""
     y, x = station.stage.y.name, station.stage.x.name
@@ -100,6 +103,7 @@ def start_document(
         "sample": sample,
         "seed": seed,
         "agent": spec_of(agent),
+        "care": asdict(care),
         "detectors": [station.detector.name, station.monitor.name],
         "motors": [y, x],
         "hints": {

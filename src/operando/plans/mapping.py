@@ -7,6 +7,7 @@ from typing import Any
 import bluesky.plan_stubs as bps
 from bluesky.utils import MsgGenerator
 
+from operando.plans.care import USUAL_CARE, Care, Lookout
 from operando.plans.grid import MapGrid
 from operando.plans.map_run import (
     Metadata,
@@ -16,8 +17,9 @@ from operando.plans.map_run import (
     staged_run,
     start_document,
 )
+from operando.plans.measuring import fly_lines, measure_point
 from operando.plans.progress import Progress
-from operando.plans.stubs import MappingStation, fly_lines, measure_point, plan, with_beam
+from operando.plans.stubs import MappingStation, plan, with_beam
 from operando.plans.two_pass import map_two_pass
 
 __all__ = ["map_fly", "map_raster", "map_two_pass"]
@@ -34,6 +36,7 @@ def map_raster(
     sample: str = "",
     seed: int | None = None,
     agent: Any = None,
+    care: Care = USUAL_CARE,
     resume: Progress | None = None,
     md: Metadata | None = None,
 ) -> MsgGenerator[str]:
@@ -57,6 +60,8 @@ def map_raster(
         Seed of whatever is random about the measurement.
     agent : object, optional
         Agent that follows the run; only its description is used, for the start document.
+    care : Care
+        When a point counts as measured, and how often it is tried.
     resume : Progress, optional
         What runs before have measured of this map: only the rest is measured.
     md : mapping, optional
@@ -74,15 +79,17 @@ def map_raster(
     """
     grid = MapGrid(shape, step, origin)
     check(station, grid, exposure)
-    start = start_document("map_raster", station, grid, exposure, sample, seed, agent)
+    start = start_document("map_raster", station, grid, exposure, sample, seed, agent, care)
     done: frozenset[int] = frozenset() if resume is None else resume.measured
     start["num_points"] = grid.size - len(done)
+
+    lookout = Lookout(care, exposure, step)
 
     def raster() -> MsgGenerator:
         for index in grid.serpentine():
             if int(index) in done:
                 continue
-            yield from measure_point(station, *grid.position(index), "primary")
+            yield from measure_point(station, *grid.position(index), "primary", lookout)
 
     def run() -> MsgGenerator:
         yield from bps.prepare(station.detector, {"exposure": exposure}, wait=True)
@@ -102,6 +109,7 @@ def map_fly(
     sample: str = "",
     seed: int | None = None,
     agent: Any = None,
+    care: Care = USUAL_CARE,
     resume: Progress | None = None,
     md: Metadata | None = None,
 ) -> MsgGenerator[str]:
@@ -109,7 +117,7 @@ def map_fly(
 
     Parameters
     ----------
-    station, shape, step, exposure, origin, sample, seed, agent, resume, md
+    station, shape, step, exposure, origin, sample, seed, agent, care, resume, md
         As for `map_raster`.
 
     Returns
@@ -125,9 +133,11 @@ def map_fly(
     grid = MapGrid(shape, step, origin)
     check(station, grid, exposure)
     check_flight(station, grid, exposure)
-    start = start_document("map_fly", station, grid, exposure, sample, seed, agent)
+    start = start_document("map_fly", station, grid, exposure, sample, seed, agent, care)
     done: frozenset[int] = frozenset() if resume is None else resume.measured
     start["num_points"] = grid.size - len(done)
-    flight = fly_lines(station, list(grid.lines(skip=done)), exposure, "primary")
+    lookout = Lookout(care, exposure, step)
+    lines = list(grid.lines(skip=done))
+    flight = fly_lines(station, lines, exposure, "primary", lookout)
     run = with_beam(station.shutter, flight)
     return (yield from staged_run(station, run, {**continued(start, resume), **(md or {})}))

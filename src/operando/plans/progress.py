@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from operando.errors import BadInput
+from operando.physics.monitor import LEAST, UsualRate
 from operando.plans.grid import MapGrid
 
 Document = tuple[str, Mapping[str, Any]]
@@ -120,6 +122,7 @@ class _Reader:
         self.dose: dict[int, float] = {}
         self.visits: dict[int, int] = {}
         self._streams: dict[str, tuple[str, float]] = {}
+        self._usual: UsualRate | None = None
 
     def read_start(self, doc: Mapping[str, Any]) -> None:
         try:
@@ -131,31 +134,44 @@ class _Reader:
         if self.grid not in (None, grid):
             raise BadInput(f"run {doc['uid']} is not of the map that it resumes")
         self.start, self.grid = doc, grid
+        least = doc.get("care", {}).get("least_beam", LEAST)
+        self._usual = None if least is None else UsualRate(least)
 
     def read_descriptor(self, doc: Mapping[str, Any]) -> None:
         if doc.get("name") in ("primary", "revisits"):
             self._streams[doc["uid"]] = doc["name"], _exposure(doc)
 
     def read_event(self, doc: Mapping[str, Any]) -> None:
-        if (stream := self._streams.get(doc["descriptor"])) is not None:
-            self._count(*stream, [doc["data"]["stage_x"]], [doc["data"]["stage_y"]])
+        page = {key: [value] for key, value in doc["data"].items()}
+        self.read_event_page({**doc, "data": page})
 
     def read_event_page(self, doc: Mapping[str, Any]) -> None:
         if (stream := self._streams.get(doc["descriptor"])) is not None:
-            self._count(*stream, doc["data"]["stage_x"], doc["data"]["stage_y"])
+            self._count(*stream, doc["data"])
 
-    def _count(
-        self, stream: str, exposure: float, xs: Iterable[float], ys: Iterable[float]
-    ) -> None:
+    def _count(self, stream: str, exposure: float, data: Mapping[str, Sequence[Any]]) -> None:
         assert self.grid is not None, "a descriptor came before any start document"
-        for x, y in zip(xs, ys, strict=True):
-            point = self.grid.nearest(float(x), float(y))
+        monitor = next((name for name in self.start.get("detectors", ()) if name in data), None)
+        xs, ys = data["stage_x"], data["stage_y"]
+        for k, (x, y) in enumerate(zip(xs, ys, strict=True)):
+            point = self.grid.nearest(_number(x), _number(y))
+            lit = monitor is None or self._lit(_number(data[monitor][k]), exposure)
+            if point < 0 or not lit:
+                continue  # neither measured nor exposed
             if stream == "primary":
                 self.primary.add(point)
             else:
                 self.revisits += 1
             self.dose[point] = self.dose.get(point, 0.0) + exposure
             self.visits[point] = self.visits.get(point, 0) + 1
+
+    def _lit(self, counts: float, exposure: float) -> bool:
+        return self._usual is None or self._usual.has_beam(counts, exposure)
+
+
+def _number(value: Any) -> float:
+    """Return a number that was stored as JSON, where NaN may have become nothing."""
+    return math.nan if value is None else float(value)
 
 
 def _exposure(descriptor: Mapping[str, Any]) -> float:

@@ -14,6 +14,7 @@ from operando.errors import BadInput
 from operando.plans.consult import Consultation
 from operando.plans.row_recorder import RowRecorder
 from operando.plans.stubs import plan
+from operando.plans.time_limits import set_within
 
 
 class Decides(Protocol):
@@ -128,7 +129,7 @@ def rest_until_known(
         yield Msg("checkpoint")
         left = longest - (times[-1] if times else 0.0)
         technique = {"technique": "rest", "duration": min(every, left), "slope": None}
-        yield from bps.abs_set(cell, technique, wait=True)
+        yield from set_within(cell, technique, every)
         times.append((yield from bps.rd(cell.time)) - began)
         values.append((yield from bps.rd(cell.voltage)))
         over = times[-1] >= longest - 1e-6

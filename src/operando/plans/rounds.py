@@ -11,11 +11,13 @@ from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.care import Care, Lookout
 from operando.plans.chooser import Chooser, MapFull
 from operando.plans.consult import Consultation, Suggests, report_failures
 from operando.plans.decisions import Decision, DecisionRecorder
 from operando.plans.grid import route
-from operando.plans.stubs import MappingStation, measure_point, plan, timestamp
+from operando.plans.measuring import measure_point, timestamp
+from operando.plans.stubs import MappingStation, plan
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,15 @@ class Asker:
         Makes decisions of the answers.
     measured : int
         Number of points measured before the first question.
+    lookout : Lookout
+        Knows how many points were measured more than once.
     """
 
-    def __init__(self, agent: Suggests, rounds: Rounds, chooser: Chooser, measured: int) -> None:
+    def __init__(
+        self, agent: Suggests, rounds: Rounds, chooser: Chooser, measured: int, lookout: Lookout
+    ) -> None:
         self._agent, self._rounds, self._chooser = agent, rounds, chooser
+        self._lookout = lookout
         self._before = measured
         self._question: Consultation | None = None
         self._waiting = False
@@ -99,7 +106,7 @@ class Asker:
             return
         self._waiting = True
         self._wanted = min(self._rounds.batch, self._rounds.num - done - left)
-        self._facts = {"round": self._round, "after": self._before + done}
+        self._facts = {"round": self._round, "after": self._before + done + self._lookout.repeated}
         self._round += 1
         unanswered = self._question is not None and not self._question.done
         if not unanswered:
@@ -149,6 +156,7 @@ def measure_chosen(
     measured: int,
     position: tuple[float, float],
     recorder: DecisionRecorder | None = None,
+    lookout: Lookout | None = None,
 ) -> MsgGenerator[str | None]:
     """Measure points that an agent chooses, with the reasons in the stream ``decisions``.
 
@@ -170,6 +178,8 @@ def measure_chosen(
         Where the stage is (x, y), um.
     recorder : DecisionRecorder, optional
         The one that the run has used before.
+    lookout : Lookout, optional
+        The same; without one everything that is read will do.
 
     Returns
     -------
@@ -177,7 +187,8 @@ def measure_chosen(
         Why the rounds ended early.
     """
     recorder = recorder or DecisionRecorder()
-    asker = Asker(agent, rounds, chooser, measured)
+    lookout = lookout or Lookout(Care(least_beam=None, tries=0))
+    asker = Asker(agent, rounds, chooser, measured, lookout)
     done = 0
     now = timestamp((yield Msg("read", station.stage)))
     while done < rounds.num:
@@ -195,11 +206,31 @@ def measure_chosen(
             left = total - k
             if left <= rounds.lookahead and done + left < rounds.num:
                 asker.ask(done, left)
-            yield from record(recorder, decision)
-            now = yield from measure_point(station, decision.x, decision.y, stream)
+            now = yield from measure_decided(station, recorder, decision, stream, lookout)
             position = (decision.x, decision.y)
             done += 1
     return None
+
+
+def measure_decided(
+    station: MappingStation,
+    recorder: DecisionRecorder,
+    decision: Decision,
+    stream: str,
+    lookout: Lookout,
+) -> MsgGenerator[float | None]:
+    """Record a decision and measure its point; each time that it must be measured, one of each.
+
+    What is measured again has the reason "again: " and what was wrong, and the round -1.
+    """
+
+    def again(why: str) -> MsgGenerator[None]:
+        retry = replace(decision, reason=f"again: {why}", round=-1, think_time=0.0, id="")
+        yield from record(recorder, retry)
+
+    yield from record(recorder, decision)
+    at = decision.x, decision.y
+    return (yield from measure_point(station, *at, stream, lookout, again))
 
 
 def routed(decisions: list[Decision], position: tuple[float, float]) -> list[Decision]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.utils import FailedStatus, MsgGenerator, RunEngineControlException
+from bluesky.utils import MsgGenerator, RunEngineControlException
 
 from operando.plans.soc_record import SocRecorder
 from operando.plans.soc_steps import XraySide, xray_seconds
 from operando.plans.soc_timetable import SocSettings
+from operando.plans.stubs import why_failed
+from operando.plans.time_limits import with_limits
 
 
 @dataclass
@@ -90,13 +92,10 @@ def soc_run(inner: MsgGenerator, md: Mapping[str, Any], progress: Progress) -> M
         if isinstance(error, RunEngineControlException):
             yield from bps.null()  # the RunEngine knows the reason that was given to it
             return
-        cause = error.__cause__ if isinstance(error, FailedStatus) else None
-        told = error if cause is None else cause
-        reason = f"{type(told).__name__}: {told}"
-        yield from bps.close_run(exit_status="fail", reason=reason)
+        yield from bps.close_run(exit_status="fail", reason=why_failed(error))
 
     def close() -> MsgGenerator:
         yield from bps.close_run(exit_status="success", reason=f"ended by {progress.ended}")
 
-    yield from bpp.contingency_wrapper(inner, except_plan=fail, else_plan=close)
+    yield from bpp.contingency_wrapper(with_limits(inner), except_plan=fail, else_plan=close)
     return uid

@@ -12,6 +12,7 @@ from operando.plans.rest import Resting, rest_until_known
 from operando.plans.soc_record import SocRecorder, SocStep
 from operando.plans.soc_timetable import SocSettings
 from operando.plans.stubs import plan, with_beam
+from operando.plans.time_limits import limit, set_within
 
 
 class XraySide(Protocol):
@@ -104,7 +105,7 @@ def soc_step(
         )
     else:
         technique = {"technique": "rest", "duration": settings.rest, "slope": settings.rest_slope}
-        yield from bps.abs_set(cell, technique, wait=True)
+        yield from set_within(cell, technique, settings.rest)
     yield Msg("checkpoint")
     ocv = yield from bps.rd(cell.voltage)
     known = SocStep(
@@ -140,7 +141,7 @@ def _charge(
         "to_voltage": settings.until,
     }
     yield Msg("checkpoint")
-    yield from bps.abs_set(cell, technique, wait=True)
+    yield from set_within(cell, technique, 3600.0 * (target - before) / settings.c_rate)
     reason = yield from bps.rd(cell.reason)
     v_end = yield from bps.rd(cell.end_voltage)
     return reason, float(v_end)
@@ -150,16 +151,17 @@ def _xrays(detectors: XraySide, settings: SocSettings, recorder: SocRecorder) ->
     energy = yield from bps.rd(detectors.xrd.energy)
     yield Msg("checkpoint")
     yield from bps.mv(detectors.mono, energy)
-    yield from _exposure("xrd", detectors.xrd, recorder, detectors.mono)
+    exposure = yield from bps.rd(detectors.xrd.exposure)
+    yield from _exposure("xrd", exposure, detectors.xrd, recorder, detectors.mono)
     for stream, scan in detectors.scans.items():
         for _ in range(settings.repeats):
             yield Msg("checkpoint")
-            yield from _exposure(stream, scan, recorder, detectors.dose)
+            yield from _exposure(stream, scan.duration, scan, recorder, detectors.dose)
 
 
-def _exposure(stream: str, detector: Any, *others: Any) -> MsgGenerator:
+def _exposure(stream: str, seconds: float, detector: Any, *others: Any) -> MsgGenerator:
     yield from bps.trigger(detector, group="xrays")
-    yield from bps.wait(group="xrays")
+    yield from bps.wait(group="xrays", timeout=limit(float(seconds)))
     yield from _event(stream, *others, detector)
 
 

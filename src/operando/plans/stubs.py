@@ -7,8 +7,10 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.utils import Msg, MsgGenerator, RunEngineControlException
+from bluesky.utils import FailedStatus, MsgGenerator, RunEngineControlException
 from bluesky.utils import plan as _bluesky_plan
+
+from operando.plans.time_limits import with_limits
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,6 +76,19 @@ class MappingStation(Protocol):
         ...
 
 
+def why_failed(error: Exception) -> str:
+    """Say what went wrong: of a device's failure what the device said, not that it failed.
+
+    Examples
+    --------
+    >>> why_failed(ValueError("no such thing"))
+    'ValueError: no such thing'
+    """
+    cause = error.__cause__ if isinstance(error, FailedStatus) else None
+    told = error if cause is None else cause
+    return f"{type(told).__name__}: {told}"
+
+
 @plan
 def one_run(inner: MsgGenerator, md: Mapping[str, Any]) -> MsgGenerator[str]:
     """Enclose a plan in a run.
@@ -100,7 +115,7 @@ def one_run(inner: MsgGenerator, md: Mapping[str, Any]) -> MsgGenerator[str]:
     returned: list[Any] = []
 
     def measure() -> MsgGenerator:
-        returned.append((yield from inner))
+        returned.append((yield from with_limits(inner)))
 
     def close_well() -> MsgGenerator:
         reason = returned[0] if isinstance(returned[0], str) else None
@@ -110,7 +125,7 @@ def one_run(inner: MsgGenerator, md: Mapping[str, Any]) -> MsgGenerator[str]:
         if isinstance(error, RunEngineControlException):
             yield from bps.null()
         else:
-            yield from bps.close_run(exit_status="fail", reason=str(error))
+            yield from bps.close_run(exit_status="fail", reason=why_failed(error))
 
     yield from bpp.contingency_wrapper(measure(), except_plan=close, else_plan=close_well)
     return uid
@@ -136,115 +151,3 @@ def with_beam(shutter: Any, measurement: MsgGenerator) -> MsgGenerator:
         yield from bps.mv(shutter, "closed")
 
     return (yield from bpp.finalize_wrapper(inner(), close))
-
-
-def measure_point(
-    station: MappingStation, x: float, y: float, stream: str
-) -> MsgGenerator[float | None]:
-    """Go to a point, expose and read: one event.
-
-    Parameters
-    ----------
-    station : MappingStation
-        The devices.
-    x, y : float
-        Position, um.
-    stream : str
-        Stream of the event.
-
-    Returns
-    -------
-    float or None
-        When the stage was read, in seconds of the station's clock; None when nobody measures.
-
-    Notes
-    -----
-    The messages are written out: each of bluesky's stubs formats the call stack when it is
-    called, which here took two thirds of the time of a step.
-    """
-    stage, detector, monitor = station.stage, station.detector, station.monitor
-    yield Msg("checkpoint")
-    yield Msg("set", stage.x, x, group="move")
-    yield Msg("set", stage.y, y, group="move")
-    yield Msg("wait", None, group="move")
-    yield Msg("trigger", detector, group="expose")
-    yield Msg("trigger", monitor, group="expose")
-    yield Msg("wait", None, group="expose")
-    yield Msg("create", None, name=stream)
-    readings = []
-    for device in (stage, monitor, detector):
-        readings.append((yield Msg("read", device)))
-    yield Msg("save")
-    return timestamp(readings[0])
-
-
-def timestamp(reading: Mapping[str, Mapping[str, Any]] | None) -> float | None:
-    """Return when a reading was taken, or None when there is none.
-
-    Examples
-    --------
-    >>> timestamp({"stage_x": {"value": 1.0, "timestamp": 5.0}})
-    5.0
-    """
-    times = [float(item["timestamp"]) for item in (reading or {}).values()]
-    return max(times, default=None)
-
-
-def fly_line(flyer: Any, line: Mapping[str, float], exposure: float, stream: str) -> MsgGenerator:
-    """Fly one line and emit its documents.
-
-    A run that is paused in the line flies it again from its beginning.
-
-    Parameters
-    ----------
-    flyer : object
-        The flyer; `stream` must have been declared for it.
-    line : mapping
-        ``x_start``, ``x_stop``, ``y`` (um), ``num`` and ``pitch`` (um).
-    exposure : float
-        Exposure of each frame, s.
-    stream : str
-        Stream of the events.
-    """
-    yield Msg("checkpoint")
-    yield Msg("prepare", flyer, {**line, "exposure": exposure}, group="prepare")
-    yield Msg("wait", None, group="prepare")
-    yield Msg("kickoff", flyer, group="kickoff")
-    yield Msg("wait", None, group="kickoff")
-    yield Msg("complete", flyer, group="complete")
-    yield Msg("wait", None, group="complete")
-    yield Msg("collect", flyer, stream=False, return_payload=False, name=stream)
-    yield Msg("checkpoint")
-
-
-@plan
-def fly_lines(
-    station: MappingStation, lines: list[dict[str, float]], exposure: float, stream: str
-) -> MsgGenerator:
-    """Fly lines one after the other; what was measured of a line that fails is kept.
-
-    Parameters
-    ----------
-    station : MappingStation
-        The devices.
-    lines : list of dict
-        The lines; see `fly_line`.
-    exposure : float
-        Exposure of each frame, s.
-    stream : str
-        Stream of the events.
-    """
-    flyer = station.flyer
-
-    def fly() -> MsgGenerator:
-        for line in lines:
-            yield from fly_line(flyer, line, exposure, stream)
-
-    def rescue(error: Exception) -> MsgGenerator:
-        yield from bps.stop(flyer)
-        yield from bps.collect(flyer, return_payload=False, name=stream)
-
-    # First the exposure: the descriptor takes down the configuration when it is declared.
-    yield from bps.prepare(station.detector, {"exposure": exposure}, wait=True)
-    yield from bps.declare_stream(flyer, name=stream, collect=True)
-    yield from bpp.contingency_wrapper(fly(), except_plan=rescue)

@@ -9,6 +9,7 @@ import bluesky.plan_stubs as bps
 from bluesky.utils import MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.care import USUAL_CARE, Care, Lookout
 from operando.plans.chooser import Chooser
 from operando.plans.grid import MapGrid
 from operando.plans.map_run import (
@@ -20,9 +21,10 @@ from operando.plans.map_run import (
     staged_run,
     start_document,
 )
+from operando.plans.measuring import fly_lines
 from operando.plans.progress import Progress
 from operando.plans.rounds import Rounds, measure_chosen
-from operando.plans.stubs import MappingStation, fly_lines, plan, with_beam
+from operando.plans.stubs import MappingStation, plan, with_beam
 
 
 @plan
@@ -40,6 +42,7 @@ def map_two_pass(
     lookahead: int = 0,
     dose_limit: float = math.inf,
     timeout: float = 60.0,
+    care: Care = USUAL_CARE,
     origin: tuple[float, float] = (0.0, 0.0),
     sample: str = "",
     seed: int | None = None,
@@ -76,6 +79,8 @@ def map_two_pass(
         Most exposure a point may have in all, s.
     timeout : float
         Longest wait for an answer, real seconds.
+    care : Care
+        When a point counts as measured, and how often it is tried.
     resume : Progress, optional
         What runs before have measured of this map: only the rest is measured.
 
@@ -107,7 +112,7 @@ def map_two_pass(
     check_dose(exposure, dose_limit)
     lines = list(grid.lines(skip=resume.measured if resume else ()))
     first = sum(int(line["num"]) for line in lines)
-    start = start_document("map_two_pass", station, grid, exposure, sample, seed, agent)
+    start = start_document("map_two_pass", station, grid, exposure, sample, seed, agent, care)
     start |= {
         "num_points": first + rounds.num,
         "revisits": {
@@ -122,9 +127,12 @@ def map_two_pass(
         station, grid, revisit_exposure, dose_limit=dose_limit, dose=dose, seed=seed or 0
     )
 
+    lookout = Lookout(care, exposure, step)
+
     def both() -> MsgGenerator[str | None]:
         if lines:
-            yield from fly_lines(station, lines, exposure, "primary")
+            yield from fly_lines(station, lines, exposure, "primary", lookout)
+        lookout.exposure = revisit_exposure
         yield from bps.prepare(station.detector, {"exposure": revisit_exposure}, wait=True)
         return (
             yield from measure_chosen(
@@ -135,6 +143,7 @@ def map_two_pass(
                 stream="revisits",
                 measured=first,
                 position=grid.position(int(grid.serpentine()[-1])),
+                lookout=lookout,
             )
         )
 
