@@ -11,9 +11,10 @@ import bluesky.preprocessors as bpp
 from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.care import USUAL_CARE, Care, Lookout
 from operando.plans.kinetics_choice import Chooser
 from operando.plans.kinetics_settings import KineticsStation, WatchSettings
-from operando.plans.measuring import timestamp
+from operando.plans.measuring import once_more, timestamp
 from operando.plans.stubs import one_run, plan, spec_of, with_beam
 from operando.plans.time_limits import limit, set_within
 
@@ -26,6 +27,7 @@ def watch_kinetics(
     agent: Any = None,
     *,
     settings: WatchSettings | None = None,
+    care: Care = USUAL_CARE,
     references: str = "",
     sample: str = "",
     seed: int | None = None,
@@ -42,6 +44,9 @@ def watch_kinetics(
         another ``exposure`` (s) or ``num`` for the next one, and ``pause``: so many seconds with
         the shutter closed after it, or instead of it if ``num`` is 0.
     settings : WatchSettings, optional
+    care : Care
+        Says when a frame had no beam. The valve does not open before frames have beam; later
+        nothing can be measured again, and the stop document says how many frames had none.
     references : str
         Uid of the run that the agent has learnt the end patterns from.
     sample : str
@@ -82,7 +87,7 @@ def watch_kinetics(
         **({"resumes": references} if references else {}),
         **(md or {}),
     }
-    watched = _watch(station, agent, settings)
+    watched = _watch(station, agent, settings, care)
     return (yield from one_run(_staged(station, with_beam(station.shutter, watched)), start))
 
 
@@ -93,6 +98,7 @@ def measure_ends(
     exposure: float = 0.33205,
     frames: int = 180,
     wait: float = 60.0,
+    care: Care = USUAL_CARE,
     sample: str = "",
     seed: int | None = None,
     md: Mapping[str, Any] | None = None,
@@ -109,6 +115,8 @@ def measure_ends(
         Of either state.
     wait : float
         Time to let the gas go in, and out, s.
+    care : Care
+        Frames without beam are taken again.
     sample, seed, md
         As for `watch_kinetics`.
 
@@ -133,10 +141,10 @@ def measure_ends(
     }
 
     def ends() -> MsgGenerator:
-        yield from with_beam(station.shutter, _portions(station, exposure, frames, "empty"))
+        yield from with_beam(station.shutter, _portions(station, exposure, frames, "empty", care))
         yield from bps.mv(station.gas, "open")
         yield from set_within(station.dwell, wait, wait)
-        yield from with_beam(station.shutter, _portions(station, exposure, frames, "loaded"))
+        yield from with_beam(station.shutter, _portions(station, exposure, frames, "loaded", care))
         yield from bps.mv(station.gas, "vacuum")
         yield from set_within(station.dwell, wait, wait)
 
@@ -149,21 +157,35 @@ def _staged(station: KineticsStation, inner: MsgGenerator) -> MsgGenerator:
     return (yield from bpp.stage_wrapper(inner, devices))
 
 
-def _portions(station: KineticsStation, exposure: float, frames: int, stream: str) -> MsgGenerator:
+def _portions(
+    station: KineticsStation, exposure: float, frames: int, stream: str, care: Care
+) -> MsgGenerator:
     """Take frames of a stream of their own."""
     yield from bps.prepare(station.detector, {"exposure": exposure}, wait=True)
     yield from bps.declare_stream(station.train, name=stream, collect=True)
-    size, fresh = max(1, round(1.0 / exposure)), 1.0
-    while frames:
-        num = min(size, frames)
-        yield from _portion(station.train, exposure, num, stream, fresh)
-        frames, fresh = frames - num, 0.0
+    lookout, fresh = Lookout(care, exposure), 1.0
+    for num in _sizes(frames, max(1, round(1.0 / exposure))):
+        yield from _lit_portion(station, num, stream, fresh, lookout)
+        fresh = 0.0
+
+
+def _lit_portion(
+    station: KineticsStation, num: int, stream: str, fresh: float, lookout: Lookout
+) -> MsgGenerator[None]:
+    """Take frames, and others in their place where there was no beam."""
+    for left in range(lookout.care.tries, -1, -1):
+        dark = yield from _portion(station, num, stream, fresh, lookout)
+        if not dark:
+            return
+        yield from once_more(f"{num} frames", dark, left, lookout.care)
+        fresh = 1.0
 
 
 def _portion(
-    train: Any, exposure: float, num: int, stream: str, fresh: float = 0.0
-) -> MsgGenerator[float]:
-    """Take the next frames of the train; the exposure that they had together is returned, s."""
+    station: KineticsStation, num: int, stream: str, fresh: float, lookout: Lookout
+) -> MsgGenerator[str]:
+    """Take the next frames of the train; how some of them had no beam is returned."""
+    train, exposure = station.train, lookout.exposure
     yield Msg("checkpoint")
     portion = {"exposure": exposure, "num": num, "fresh": fresh}
     yield Msg("prepare", train, portion, group="prepare")
@@ -172,36 +194,47 @@ def _portion(
     yield Msg("wait", None, group="kickoff")
     yield Msg("complete", train, group="complete")
     yield Msg("wait", None, group="complete", timeout=limit(exposure * num))
-    yield Msg("collect", train, stream=False, return_payload=False, name=stream)
-    return exposure * num
+    pages = yield Msg("collect", train, stream=False, return_payload=True, name=stream)
+    yield Msg("checkpoint")
+    name = station.monitor.name
+    counts = [value for page in pages or () for value in page["data"].get(name, ())]
+    dark = [said for said in (lookout.dark(name, value) for value in counts) if said]
+    lookout.repeated += len(dark)
+    return dark[0] if dark else ""
 
 
-def _watch(station: KineticsStation, agent: Any, settings: WatchSettings) -> MsgGenerator[str]:
+def _watch(
+    station: KineticsStation, agent: Any, settings: WatchSettings, care: Care
+) -> MsgGenerator[str]:
     yield from bps.prepare(station.detector, {"exposure": settings.exposure}, wait=True)
     yield from bps.declare_stream(station.train, name="primary", collect=True)
     began = yield from _note_gas(station.gas)
     spent, fresh = 0.0, 1.0
+    lookout = Lookout(care, settings.exposure)
     for num in _sizes(settings.before, settings.frames):
-        spent += yield from _portion(station.train, settings.exposure, num, "primary", fresh)
-        fresh = 0.0
+        # The gas goes in once: not before there is beam to see it by.
+        yield from _lit_portion(station, num, "primary", fresh, lookout)
+        spent, fresh = spent + settings.exposure * num, 0.0
     yield from bps.mv(station.gas, "open")
     yield from _note_gas(station.gas)
     chooser = Chooser(agent, station, settings)
+    lookout.repeated = 0
     while True:
         now = timestamp((yield Msg("read", station.gas))) or began
         decision = yield from chooser.decide(spent, now - began)
         if decision.limit or decision.action == "stop":
             break
         if decision.num:
-            frames = decision.exposure, decision.num, "primary", fresh
-            spent += yield from _portion(station.train, *frames)
-            fresh = 0.0
+            lookout.exposure = decision.exposure
+            yield from _portion(station, decision.num, "primary", fresh, lookout)
+            spent, fresh = spent + decision.exposure * decision.num, 0.0
         if decision.pause:
             yield from _pause(station, decision.pause)
             fresh = 1.0
     yield from bps.mv(station.gas, "closed")
     yield from _note_gas(station.gas)
-    return f"ended by {decision.limit or decision.why or decision.reason}"
+    dark = f"; {lookout.repeated} frames had no beam" if lookout.repeated else ""
+    return f"ended by {decision.limit or decision.why or decision.reason}{dark}"
 
 
 def _sizes(total: int, portion: int) -> list[int]:

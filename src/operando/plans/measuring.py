@@ -68,7 +68,7 @@ def measure_point(
         # First of all: a run that waits for the beam is resumed after this event, not before it.
         yield Msg("checkpoint")
         lookout.repeated += 1
-        yield from _once_more(f"({x:g}, {y:g}) um", wrong, left, lookout.care)
+        yield from once_more(f"({x:g}, {y:g}) um", wrong, left, lookout.care)
         if again is not None:
             yield from again(wrong)
     return None
@@ -88,10 +88,25 @@ def _go(station: MappingStation, x: float, y: float, lookout: Lookout) -> MsgGen
         wrong = lookout.astray((yield Msg("read", stage)), _targets(station, x, y))
         if not wrong:
             return
-        yield from _once_more("the move", wrong, left, lookout.care)
+        yield from once_more("the move", wrong, left, lookout.care)
 
 
-def _once_more(what: str, wrong: str, left: int, care: Care) -> MsgGenerator[None]:
+def once_more(what: str, wrong: str, left: int, care: Care) -> MsgGenerator[None]:
+    """Wait before something is tried again.
+
+    Parameters
+    ----------
+    what, wrong : str
+        What it is, and what was wrong with it.
+    left : int
+        How often it may be tried yet.
+    care : Care
+
+    Raises
+    ------
+    DeviceError
+        If it may not.
+    """
     if not left:
         often = f"; given up after {care.tries + 1} tries" if care.tries else ""
         raise DeviceError(f"{what}: {wrong}{often}")
@@ -211,7 +226,7 @@ def fly_lines(
                 pieces = dark
                 num = sum(int(piece["num"]) for piece in dark)
                 what = f"{num} of the points at y = {line['y']:g} um"
-                yield from _once_more(what, why, left, watch.care)
+                yield from once_more(what, why, left, watch.care)
 
     def rescue(error: Exception) -> MsgGenerator:
         yield from bps.stop(flyer)
