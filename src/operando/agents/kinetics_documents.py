@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from operando.agents.document_values import (
     MOST_WAITING,
     column,
+    readings,
     same_length,
     span,
     whole_column,
@@ -134,8 +135,9 @@ class KineticsDocuments:
                 self.opened_at = opened[-1]
         if (stream := self._streams.get(doc["descriptor"])) is not None:
             numbers = whole_column(doc, "seq_num")
-            columns = (column(data, key, len(numbers)) for key in (START, STOP, MONITOR))
-            stream.times.update(zip(numbers, zip(*columns, strict=True), strict=True))
+            start, stop = (column(data, key, len(numbers)) for key in (START, STOP))
+            dose = readings(data, MONITOR, len(numbers))
+            stream.times.update(zip(numbers, zip(start, stop, dose, strict=True), strict=True))
             self._take(stream)
 
     def _stream_resource(self, doc: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from operando.agents.document_values import (
     MOST_WAITING,
-    column,
+    readings,
     same_length,
     span,
     whole,
@@ -127,10 +127,10 @@ class MapDocuments:
     def _event_page(self, doc: Mapping[str, Any]) -> None:
         if (stream := self._streams.get(doc["descriptor"])) is not None:
             numbers = whole_column(doc, "seq_num")
-            x, y = (column(doc["data"], key, len(numbers)) for key in ("stage_x", "stage_y"))
+            x, y = (readings(doc["data"], key, len(numbers)) for key in ("stage_x", "stage_y"))
             counts: list[float | None] = [None] * len(numbers)
             if stream.monitor is not None:
-                counts = [*column(doc["data"], stream.monitor, len(numbers))]
+                counts = [*readings(doc["data"], stream.monitor, len(numbers))]
             stream.positions.update(zip(numbers, zip(x, y, counts, strict=True), strict=True))
             self._take(stream, numbers)
 
