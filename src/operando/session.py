@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from operando.devices.station import Station, simulated_mapping_station
 from operando.errors import BadInput
+from operando.harmless import Harmless
 from operando.interrupts import Aborted, run_to_end
 from operando.physics.geometry import DetectorGeometry
 from operando.remote_control import RemoteControl
@@ -95,7 +96,8 @@ class StoredRuns:
         bar = ProgressCallback(progress, title)
         remote = RemoteControl(self.RE, self.store, agents, self.console.print)
         kept = KeptRun(self.store.documents, self.store.name)
-        tokens = [self.RE.subscribe(callback) for callback in (*agents, bar, remote, kept)]
+        callbacks = (*agents, bar, remote, kept)
+        tokens = [self.RE.subscribe(Harmless(callback)) for callback in callbacks]
         try:
             with progress, remote:
                 return run_to_end(
@@ -250,7 +252,8 @@ class ProgressCallback:
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take a document."""
         if name == "start":
-            self._progress.update(self._task, total=doc.get("num_points"))
+            total = doc.get("num_points")
+            self._progress.update(self._task, total=total if isinstance(total, int) else None)
         elif name == "descriptor" and doc.get("name") in ("primary", "revisits"):
             self._counted.add(doc["uid"])
         elif name == "event" and doc["descriptor"] in self._counted:

@@ -252,10 +252,10 @@ class DocumentWorker:
 
 
 def _said(error: Exception) -> str:
-    """Say what an error says; one that only names a key, or nothing, says so in words."""
+    """Say in a line what an error says; one that only names a key, or nothing, in words."""
     if isinstance(error, KeyError):
         return f"{error} is missing"
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class ReadsDocuments:

@@ -10,12 +10,14 @@ import numpy as np
 
 from operando.errors import AgentError
 
+#: No measurement is as large, and the square of what is below is still a number.
+LARGEST: Final = 1e100
 #: Ranges of frames that may wait for their events; more means that an event was lost.
 MOST_WAITING: Final = 10_000
 
 
 def number(data: Mapping[str, Any], key: str) -> float:
-    """Give the finite number under a key.
+    """Give the finite number, below 1e100, under a key.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def as_number(value: Any, key: str) -> float:
         found = float(value)
     except (TypeError, ValueError, OverflowError):
         found = math.nan
-    if not math.isfinite(found):
+    if not abs(found) < LARGEST:
         raise AgentError(f"{key!r} is {_short(value)}; a finite number is needed")
     return found
 

@@ -70,7 +70,8 @@ class FrameReader:
         deadline = time.monotonic() + self._patience
         try:
             while (found := self._look(uid, resource, start, stop)).shape[0] < stop - start:
-                if time.monotonic() > deadline:
+                # What is not open for whoever watches it grow will not grow any more.
+                if time.monotonic() > deadline or not self._files[uid].swmr_mode:
                     raise AgentError(
                         f"{resource['uri']} holds {start + len(found)} frames; "
                         f"{announced} were announced"

@@ -19,6 +19,8 @@ from operando.errors import BadInput
 
 Floats = NDArray[np.float64]
 
+#: Beyond it squares of values are no numbers any more.
+_LARGEST = 1e100
 _BINS, _BLOCKS, _LEAST = 120, 16, 16
 
 
@@ -113,7 +115,7 @@ def fit_relaxation(
     Raises
     ------
     BadInput
-        When there are fewer than 16 values, one is not finite, or times do not rise.
+        When there are fewer than 16 values, one is no finite number, or times do not rise.
 
     Examples
     --------
@@ -126,11 +128,13 @@ def fit_relaxation(
     True
     """
     config = config or RelaxationConfig()
-    t, y = np.asarray(time, dtype=np.float64), np.asarray(value, dtype=np.float64)
+    t, y = _numbers(time, "times"), _numbers(value, "values")
     if t.ndim != 1 or t.shape != y.shape or len(t) < _LEAST:
         raise BadInput(f"a relaxation needs {_LEAST} times and as many values")
     if not (np.isfinite(t).all() and np.isfinite(y).all()):
         raise BadInput("a relaxation's times and values must be finite numbers")
+    if max(float(np.abs(t).max()), float(np.abs(y).max())) > _LARGEST:
+        raise BadInput(f"a relaxation's times and values must be below {_LARGEST:g}")
     if t[0] < 0.0 or np.any(np.diff(t) <= 0.0):
         raise BadInput("a relaxation's times must rise and begin at 0 or later")
     origin = float(y[0])
@@ -162,8 +166,8 @@ class RestRule:
 
     def decide(self, time: ArrayLike, value: ArrayLike) -> tuple[bool, str]:
         """Say whether the rest may end, and why or why not; as `fit_relaxation` takes them."""
-        times = np.asarray(time, dtype=np.float64)
-        if len(times) < _LEAST or times[-1] < self.config.least:
+        times = _numbers(time, "times")
+        if times.size < _LEAST or times[-1] < self.config.least:
             return False, f"too early: {self.config.least:g} s and {_LEAST} values are needed"
         known = fit_relaxation(times, value, self.config)
         if known.misfit > self.config.misfit:
@@ -172,6 +176,17 @@ class RestRule:
         if known.plateau_sd > self.config.target:
             return False, f"{words}, ± {self.config.target:.2g} is wanted"
         return True, f"{words} is known, {known.remaining:+.2g} from now"
+
+
+def _numbers(values: ArrayLike, what: str) -> Floats:
+    """Give numbers as an array of one dimension, or raise a BadInput."""
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise BadInput(f"a relaxation's {what} must be numbers") from None
+    if found.ndim != 1:
+        raise BadInput(f"a relaxation's {what} are one row, not the shape {found.shape}")
+    return found
 
 
 def _merge(t: Floats, y: Floats, sigma: float | None) -> Signal:

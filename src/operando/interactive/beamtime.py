@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from operando.harmless import Harmless
 from operando.interactive.agents import Agents
 from operando.interactive.catalog import Catalog
 from operando.interactive.engine import prompt_engine
@@ -64,7 +65,7 @@ class Beamtime:
             self.RE, self.catalog, self.agents.made(), self.console.print
         )
         self.live = LivePicture(folder / "live.png", self._say, wanted=live)
-        self.RE.subscribe(self.live)
+        self.RE.subscribe(Harmless(self.live))
         self._closed = False
         atexit.register(self.close)
 

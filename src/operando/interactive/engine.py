@@ -15,6 +15,7 @@ from bluesky.utils import ProgressBarManager, RunEngineInterrupted
 from rich.console import Console
 
 from operando import __version__
+from operando.harmless import Harmless
 from operando.interactive.metadata import StoredMetadata
 from operando.interactive.progress import RunProgress
 from operando.interrupts import Aborted, CtrlC
@@ -169,6 +170,6 @@ def prompt_engine(
     extra = SupplementalData()
     engine.preprocessors.append(extra)
     progress = RunProgress()
-    engine.subscribe(progress)
+    engine.subscribe(Harmless(progress))
     engine.waiting_hook = ProgressBarManager(progress.bar)
     return engine, extra

@@ -32,7 +32,10 @@ class RunProgress:
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take a document."""
         if name == "start":
-            self._title, self._total = str(doc.get("plan_name", "run")), doc.get("num_points") or 0
+            self._title, self._total = (
+                str(doc.get("plan_name", "run")),
+                _count(doc.get("num_points")),
+            )
             self._began, self._drawn, self._done = time.monotonic(), 0.0, 0
             self._streams.clear()
         elif name == "descriptor" and doc.get("name") in _COUNTED:
@@ -79,3 +82,8 @@ class RunProgress:
             f"{counted}{seconds:.1f} s"
         )
         self._total, self._drawn = 0, 0.0
+
+
+def _count(value: Any) -> int:
+    """Give how many points were announced; none when that is no number."""
+    return value if isinstance(value, int) and value > 0 else 0

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from operando.figures.panels import PANEL_INCHES, FollowingPanel, save_panel
 from operando.live.protocol import DRAWN, SAID
-from operando.store.journal import unseal
+from operando.store.journal import Entry, unseal
 
 #: Share of its time that the process may spend on drawing; the rest is left to the measurement.
 SHARE = 0.25
@@ -76,6 +76,7 @@ class Drawing:
         self._seen = -1
         self._ended = threading.Event()
         self._failed = ""
+        self._stands_still = False
 
     def run(self, window: bool) -> None:
         """Draw until the documents end, then once more."""
@@ -91,11 +92,21 @@ class Drawing:
         try:
             for line in self._documents:
                 if (entry := unseal(line)) is not None:
-                    self.panel(entry.name, entry.doc)
-        except Exception as error:  # a document that nobody foresaw: the last picture stays
-            _say(f"the live picture stands still: {type(error).__name__}: {error}")
+                    self._take(entry)
         finally:
             self._ended.set()
+
+    def _take(self, entry: Entry) -> None:
+        """Have the panel read a document; one that it cannot read ends the picture of its run."""
+        self._stands_still = self._stands_still and entry.name != "start"
+        if self._stands_still:
+            return
+        try:
+            self.panel(entry.name, entry.doc)
+        except Exception as error:  # a document that nobody foresaw: the last picture stays
+            self._stands_still = True
+            told = " ".join(f"{type(error).__name__}: {error}".split())
+            _say(f"the live picture stands still until the next run: {told}")
 
     def _save_if_due(self) -> None:
         if self.panel.changes != self._seen and self._pace.due(time.monotonic()):

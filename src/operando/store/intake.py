@@ -49,6 +49,12 @@ class Intake:
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take one document."""
+        try:
+            self._take(name, doc)
+        except Exception:  # a measurement is worth more than one document
+            logger.exception("a %s could not be stored", name)
+
+    def _take(self, name: str, doc: Mapping[str, Any]) -> None:
         with self._guard:
             uid = self._route(name, doc)
             journal = self._open.get(uid)
@@ -69,12 +75,17 @@ class Intake:
                 self._begin(uid)
             return uid
         parent = str(doc.get(_PARENT.get(name, "run_start"), ""))
-        # A resource of before 2019 does not say which run it is of.
-        fallback = next(reversed(self._open), "")
-        uid = parent if parent in self._open else self._run_of.get(parent, fallback)
+        uid = parent if parent in self._open else self._run_of.get(parent, self._fallback(name))
         if name in ("descriptor", "resource", "stream_resource") and "uid" in doc:
             self._run_of[str(doc["uid"])] = uid
         return uid
+
+    def _fallback(self, name: str) -> str:
+        """Return the run of a document that does not say, or of which nobody knows its parent."""
+        # A resource of before 2019 does not say; anything else only goes to the one run there is.
+        if name in ("resource", "datum", "datum_page") or len(self._open) == 1:
+            return next(reversed(self._open), "")
+        return ""
 
     def _begin(self, uid: str) -> None:
         path = self._folder / f"{uid}{SUFFIX}"

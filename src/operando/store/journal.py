@@ -29,6 +29,9 @@ import numpy as np
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".jsonl"
+#: Of a document that JSON cannot hold as it is: levels that are kept, and integers from where on
+#: Python writes no digits.
+_DEEPEST, _LARGEST = 20, 10**4000
 _SEAL = b',"crc32":"'
 _TAIL = len(_SEAL) + 8 + len(b'"}\n')
 
@@ -72,6 +75,19 @@ def _plain(value: object) -> object:
     return repr(value)
 
 
+def _tame(value: object, depth: int) -> object:
+    """Return a value with text for keys, no deeper than told, without what refers to itself."""
+    if isinstance(value, Mapping | list | tuple) and depth == 0:
+        return "..."
+    if isinstance(value, Mapping):
+        return {str(key): _tame(one, depth - 1) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tame(one, depth - 1) for one in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _LARGEST:
+        return hex(value)
+    return value
+
+
 _ENCODER = json.JSONEncoder(default=_plain, separators=(",", ":"), check_circular=True)
 
 
@@ -92,7 +108,12 @@ def seal(n: int, name: str, doc: Mapping[str, Any]) -> bytes:
     >>> seal(0, "start", {"uid": "a", "x": np.float64(1.5)})
     b'{"n":0,"name":"start","doc":{"uid":"a","x":1.5},"crc32":"976ba3be"}\n'
     """
-    body = _ENCODER.encode({"n": n, "name": name, "doc": doc})[:-1].encode()
+    try:
+        text = _ENCODER.encode({"n": n, "name": name, "doc": doc})
+    except (TypeError, ValueError, RecursionError) as error:
+        logger.warning("a %s is kept as far as JSON can hold it: %s", name, error)
+        text = _ENCODER.encode({"n": n, "name": str(name), "doc": _tame(doc, _DEEPEST)})
+    body = text[:-1].encode()
     return b'%s%s%08x"}\n' % (body, _SEAL, zlib.crc32(body))
 
 

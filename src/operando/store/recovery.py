@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,11 @@ class _Survey:
     events: dict[str, int] = field(default_factory=dict)
 
     def take(self, name: str, doc: dict[str, Any]) -> None:
-        """Count one document."""
+        """Count one document; one that lacks what it should say counts as far as it says it."""
+        with suppress(KeyError, TypeError, ValueError, OverflowError, AttributeError):
+            self._take(name, doc)
+
+    def _take(self, name: str, doc: dict[str, Any]) -> None:
         self.time = max(self.time, _latest(doc.get("time", 0.0)))
         if name == "start":
             self.start = doc["uid"]

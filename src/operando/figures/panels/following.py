@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from operando.agents.one_run import OneRun
 from operando.figures.panels.base import DocumentPanel, Panel
 from operando.figures.panels.choice import panel_for
 
@@ -89,9 +90,13 @@ class FollowingPanel:
         self._agents = list(agents)
         self._runs: list[str] = []
         self._before = 0
+        self._read = OneRun(self._take, "panel")
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take a document."""
+        self._read(name, doc)
+
+    def _take(self, name: str, doc: Mapping[str, Any]) -> None:
         if name == "start":
             self._begin(doc)
         if self.panel is not None:
