@@ -96,7 +96,7 @@ class StoredRuns:
         bar = ProgressCallback(progress, title)
         remote = RemoteControl(self.RE, self.store, agents, self.console.print)
         kept = KeptRun(self.store.documents, self.store.name)
-        callbacks = (*agents, bar, remote, kept)
+        callbacks: tuple[Callback, ...] = (*agents, bar, remote, kept)
         tokens = [self.RE.subscribe(Harmless(callback)) for callback in callbacks]
         try:
             with progress, remote:

@@ -80,7 +80,7 @@ def test_whatever_comes_nobody_crashes_and_the_next_good_run_is_read_right(
     run_state_machine_as_test(
         Streams,
         settings=settings(
-            max_examples=12,
+            max_examples=8,
             stateful_step_count=40,
             derandomize=True,
             deadline=None,
