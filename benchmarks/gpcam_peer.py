@@ -1,7 +1,8 @@
-"""How long gpCAM thinks: run by ``think_time.py`` in a process of its own.
+"""How long gpCAM thinks: run by ``think_time.py`` and the table in a process of its own.
 
-Reads ``{"xy", "values", "everywhere", "length_um", "choose"}`` (JSON) from stdin and writes the
-milliseconds from data to the choice, after one round on a tenth of the data that is not counted.
+Reads ``{"xy", "values", "everywhere", "length_um", "choose"}`` (JSON, a line) from stdin and writes
+the milliseconds from data to the choice, line by line. Before the first, one round on a tenth of
+the data is not counted.
 gpCAM is licensed under the GPL; this file is no part of the package and the package never
 imports it.
 """
@@ -32,14 +33,18 @@ def think(
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    asked = json.load(sys.stdin)
-    xy, values, everywhere = (np.array(asked[key]) for key in ("xy", "values", "everywhere"))
-    rest = (asked["length_um"], asked["choose"])
-    few = max(len(xy) // 10, 10)
-    think(xy[:few], values[:few], everywhere, *rest)
-    begin = time.perf_counter()
-    think(xy, values, everywhere, *rest)
-    print(1e3 * (time.perf_counter() - begin))
+    warm = False
+    for line in sys.stdin:
+        asked = json.loads(line)
+        xy, values, everywhere = (np.array(asked[key]) for key in ("xy", "values", "everywhere"))
+        rest = (asked["length_um"], asked["choose"])
+        if not warm:
+            few = max(len(xy) // 10, 10)
+            think(xy[:few], values[:few], everywhere, *rest)
+            warm = True
+        begin = time.perf_counter()
+        think(xy, values, everywhere, *rest)
+        print(1e3 * (time.perf_counter() - begin), flush=True)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def _send(sender: Connection, module: str, settings: Settings) -> None:
         for row in importlib.import_module(module).rows(settings):
             sender.send(row)
     except Exception as error:
-        progress(traceback.format_exc())
+        progress(traceback.format_exc(limit=-8, chain=False))
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         sender.send(failed(module.rpartition(".")[2], reason))
 

@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,14 +83,7 @@ def scikit(optimise: bool) -> Callable[[Floats, Floats, Floats], Floats]:
 
 def gpcam_ms(data: OfflineMap, n: int) -> float:
     """Have gpCAM think in a process of its own, its start not counted."""
-    xy, values, everywhere = measured(data, n)
-    asked = {
-        "xy": xy.tolist(),
-        "values": values.tolist(),
-        "everywhere": everywhere.tolist(),
-        "length_um": LENGTH_UM,
-        "choose": STEP,
-    }
+    asked = gpcam_question(data, n)
     peer = Path(__file__).parent / "gpcam_peer.py"
     done = subprocess.run(
         [sys.executable, str(peer)], input=json.dumps(asked), capture_output=True, text=True
@@ -97,6 +91,18 @@ def gpcam_ms(data: OfflineMap, n: int) -> float:
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
     return float(done.stdout.split()[-1])
+
+
+def gpcam_question(data: OfflineMap, n: int) -> dict[str, Any]:
+    """Give what ``gpcam_peer.py`` is asked with n points measured."""
+    xy, values, everywhere = measured(data, n)
+    return {
+        "xy": xy.tolist(),
+        "values": values.tolist(),
+        "everywhere": everywhere.tolist(),
+        "length_um": LENGTH_UM,
+        "choose": STEP,
+    }
 
 
 def measured(data: OfflineMap, n: int) -> tuple[Floats, Floats, Floats]:

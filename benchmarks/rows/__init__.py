@@ -9,6 +9,10 @@ done: one that raises loses only what comes after.
 FAMILIES: dict[str, str] = {
     "scan": "an event with agent and store, and idle beam, beside bare and in-line scans",
     "points": "exact match against dwell: two passes, sparse, raster, random, gpCAM",
+    "asking": "time of a question against measured points, and how fast it grows",
+    "kinetics": "a posterior after every frame and at the end, beside emcee and dynesty",
+    "spectra": "XAFS reduction beside xraylarch",
+    "replay": "a stored run given out again, beside plain Tiled",
     "start": "from the command to its answer, import, and installed size",
     "frames": "frames a second from the detector to the labelled map",
 }

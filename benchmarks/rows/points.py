@@ -8,6 +8,7 @@ looking at them. Truth is looked at to score.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from mapping import first_pass, raster, two_pass
 from numpy.typing import NDArray
 from offline_map import OfflineMap
 
-from benchmarks.gpcam_process import GpCamProcess
+from benchmarks.gpcam_chooser import gpcam_chooser
+from benchmarks.peer_process import PeerProcess
 from benchmarks.row import Row, Settings, absent, compared, progress
 from operando.agents.patterns import PowderPatterns
 from operando.plans.adaptive import FEWEST_FIRST
@@ -49,15 +51,14 @@ def rows(settings: Settings) -> Iterator[Row]:
     shape = FULL if settings.full else SMALL
     seeds = HELD_OUT[: max(settings.repeats, 2)]
     found: Found = {}
-    gpcam = GpCamProcess() if importlib.util.find_spec("gpcam") else None
-    try:
+    with contextlib.ExitStack() as stack:
+        gpcam = None
+        if importlib.util.find_spec("gpcam"):
+            gpcam = stack.enter_context(PeerProcess("gpcam_points.py"))
         for seed in seeds:
             for (dwell, way), right in scored(OfflineMap(seed, shape), gpcam).items():
                 found.setdefault((dwell, way), []).append(right)
                 progress(f"  seed {seed}, {1e3 * dwell:g} ms, {way}: {right:.4f}")
-    finally:
-        if gpcam:
-            gpcam.close()
     yield from told(found, f"{len(seeds)} specimens of {shape[0]} x {shape[1]} points")
 
 
@@ -76,7 +77,7 @@ def told(found: Found, which: str) -> Iterator[Row]:
             yield absent(what, peer, "extra [gpcam]", ours=float(np.median(found[dwell, ours])))
 
 
-def scored(section: OfflineMap, gpcam: GpCamProcess | None) -> dict[tuple[float, str], float]:
+def scored(section: OfflineMap, gpcam: PeerProcess | None) -> dict[tuple[float, str], float]:
     """Exact match by dwell and way."""
     every = np.arange(section.grid.size)
     longer = section.measure(section.beamline(3), every, EXPOSURE_S)
@@ -93,7 +94,7 @@ def scored(section: OfflineMap, gpcam: GpCamProcess | None) -> dict[tuple[float,
             "random points": lambda done, n: rng.permutation(np.setdiff1d(every, done))[:n],
         }
         if gpcam and count <= GPCAM_MOST[section.grid.shape]:
-            choosers["gpCAM"] = gpcam.chooser(section.grid, values, section.seed)
+            choosers["gpCAM"] = gpcam_chooser(gpcam, section.grid, values, section.seed)
         for way, chooser in choosers.items():
             found[dwell, way] = sparse(section, longer, count, chooser)
     return found

@@ -88,21 +88,26 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(speed: float, agent: PhaseMappingAgent | None, *callbacks: Any) -> Iterator[Bench]:
-    """Give a fresh one; the agent is closed afterwards."""
+def bench(
+    store: Store,
+    speed: float,
+    agent: PhaseMappingAgent | None,
+    *callbacks: Any,
+    shape: tuple[int, int] = SHAPE,
+) -> Iterator[Bench]:
+    """Give a fresh one, its frames in the store's folder; the agent is closed afterwards."""
     geometry = DetectorGeometry()
-    source = MapBeamline(CorrodedSteel(SEED, SHAPE, STEP_UM), geometry, SEED)
-    with tempfile.TemporaryDirectory() as folder:
-        station = simulated_mapping_station(source, Clock(speed), Path(folder), geometry)
-        made = Bench(station, RunEngine({}, context_managers=[], call_returns_result=False), [])
-        made.engine.subscribe(lambda name, doc: made.documents.append((name, doc)))
-        for callback in (agent, *callbacks):
-            if callback is not None:
-                made.engine.subscribe(callback)
-        yield made
-        if agent is not None:
-            agent.drain()
-            agent.close()
+    source = MapBeamline(CorrodedSteel(SEED, shape, STEP_UM), geometry, SEED)
+    station = simulated_mapping_station(source, Clock(speed), store.frames_dir, geometry)
+    made = Bench(station, RunEngine({}, context_managers=[], call_returns_result=False), [])
+    made.engine.subscribe(lambda name, doc: made.documents.append((name, doc)))
+    for callback in (agent, *callbacks):
+        if callback is not None:
+            made.engine.subscribe(callback)
+    yield made
+    if agent is not None:
+        agent.drain()
+        agent.close()
 
 
 def subscribed(store: Store, repeats: int) -> Iterator[Row]:
@@ -111,7 +116,7 @@ def subscribed(store: Store, repeats: int) -> Iterator[Row]:
     def per_event(speed: float, listening: bool) -> Callable[[], float]:
         def milliseconds() -> float:
             agent = PhaseMappingAgent() if listening else None
-            with bench(speed, agent, *([store.writer()] if listening else [])) as made:
+            with bench(store, speed, agent, *([store.writer()] if listening else [])) as made:
                 plan = map_raster(made.station, shape=SHAPE, step=STEP_UM, exposure=FIRST_S)
                 began = time.perf_counter()
                 made.engine(plan)
@@ -172,7 +177,7 @@ class Looked:
 def ours(store: Store) -> Looked:
     """By operando's plan, agent and store subscribed."""
     agent = PhaseMappingAgent()
-    with bench(1.0, agent, store.writer()) as made:
+    with bench(store, 1.0, agent, store.writer()) as made:
         made.engine(
             map_two_pass(
                 made.station,
@@ -197,7 +202,7 @@ def inline(store: Store) -> Looked:
     from bluesky_adaptive.protocols import OptimizationProblem
 
     agent = PhaseMappingAgent()
-    with bench(1.0, agent, TiledWriter(store.catalog)) as made:
+    with bench(store, 1.0, agent, TiledWriter(store.catalog)) as made:
         station, engine = made.station, made.engine
         engine(map_fly(station, shape=SHAPE, step=STEP_UM, exposure=FIRST_S, agent=agent))
         station.detector.exposure.put(AGAIN_S)
