@@ -2,6 +2,7 @@
 
 import math
 import threading
+from dataclasses import replace
 
 import numpy as np
 from ophyd import Component
@@ -163,3 +164,12 @@ def faulty_station(source, clock, data_dir, **faults):
     for name, fault in faults.items():
         devices[name].fault = fault
     return Station(stage, detector, monitor, shutter, flyer, clock)
+
+
+def faulty_loading(station, fault):
+    """Give the gas-loading station a chamber that goes wrong."""
+    beam, gate = station.detector.beam, station.detector
+    monitor = FaultyChamber("", name="i0", beam=beam, gate=gate, clock=station.clock)
+    monitor.fault = fault
+    station.train._monitor = monitor
+    return replace(station, monitor=monitor)

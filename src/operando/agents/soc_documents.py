@@ -99,6 +99,10 @@ class SocMeasurement:
         return [scan for scan in self.scans if element in scan.elements]
 
 
+class NoBeam(BadInput):
+    """An exposure without beam."""
+
+
 @dataclass(frozen=True)
 class _Stream:
     """What a descriptor says about the X-ray data of its events."""
@@ -195,6 +199,9 @@ class SocDocuments:
                 step.scans.append(_scan(stream, data))
             else:
                 step.patterns.append(_pattern(stream, data))
+        except NoBeam as error:
+            step.faults.append(f"{stream.device}: {error}")
+            return  # it is exposed again
         except BadInput as error:
             step.faults.append(f"{stream.device}: {error}")
         if stream.device in self._missing:
@@ -240,6 +247,8 @@ def _scan(stream: _Stream, data: Mapping[str, Any]) -> XafsScan:
         raise BadInput(f"{name}_dark has the shape {dark.shape}, not three numbers")
     net = np.stack(counts) - (dark * _array(config, f"{name}_dwell"))[:, None]
     lit = (net > 0) & np.isfinite(net)
+    if not lit[0].all():
+        raise NoBeam("I0 counts no more than its dark current")
     if not lit.all():
         chamber = ("I0", "I1", "Ir")[int(np.argwhere(~lit)[0][0])]
         raise BadInput(f"{chamber} counts no more than its dark current")
@@ -252,4 +261,6 @@ def _pattern(stream: _Stream, data: Mapping[str, Any]) -> Pattern:
     two_theta, counts = _array(config, f"{name}_two_theta"), _array(data, f"{name}_counts")
     if counts.shape != two_theta.shape:
         raise BadInput(f"{counts.size} counts for {two_theta.size} angles")
+    if not np.sum(counts) > 0.0:
+        raise NoBeam("nothing was counted")
     return Pattern(two_theta, counts, number(config, f"{name}_energy"))

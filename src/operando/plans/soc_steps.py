@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import bluesky.plan_stubs as bps
+import numpy as np
 from bluesky.utils import Msg, MsgGenerator
 
+from operando.plans.care import USUAL_CARE, Reading
+from operando.plans.measuring import once_more
 from operando.plans.rest import Resting, rest_until_known
 from operando.plans.soc_record import SocRecorder, SocStep
 from operando.plans.soc_timetable import SocSettings
@@ -152,21 +155,65 @@ def _xrays(detectors: XraySide, settings: SocSettings, recorder: SocRecorder) ->
     yield Msg("checkpoint")
     yield from bps.mv(detectors.mono, energy)
     exposure = yield from bps.rd(detectors.xrd.exposure)
-    yield from _exposure("xrd", exposure, detectors.xrd, recorder, detectors.mono)
+    yield from _lit_exposure("xrd", exposure, detectors.xrd, recorder, detectors.mono)
     for stream, scan in detectors.scans.items():
         for _ in range(settings.repeats):
-            yield Msg("checkpoint")
-            yield from _exposure(stream, scan.duration, scan, recorder, detectors.dose)
+            yield from _lit_exposure(stream, scan.duration, scan, recorder, detectors.dose)
 
 
-def _exposure(stream: str, seconds: float, detector: Any, *others: Any) -> MsgGenerator:
-    yield from bps.trigger(detector, group="xrays")
-    yield from bps.wait(group="xrays", timeout=limit(float(seconds)))
-    yield from _event(stream, *others, detector)
+def _lit_exposure(stream: str, seconds: float, detector: Any, *others: Any) -> MsgGenerator[None]:
+    """Expose, and once more where there was no beam: the cell rests and loses nothing by it."""
+    dark = 0.0
+    if hasattr(detector, "dark"):
+        currents, dwell = (yield from bps.rd(detector.dark)), (yield from bps.rd(detector.dwell))
+        dark = float(currents[0]) * float(dwell)
+    for left in range(USUAL_CARE.tries, -1, -1):
+        yield Msg("checkpoint")
+        yield from bps.trigger(detector, group="xrays")
+        yield from bps.wait(group="xrays", timeout=limit(float(seconds)))
+        wrong = no_light(detector.name, (yield from _event(stream, *others, detector)), dark)
+        if not wrong:
+            return
+        yield Msg("checkpoint")
+        yield from once_more(stream, wrong, left, USUAL_CARE)
 
 
-def _event(stream: str, *devices: Any) -> MsgGenerator:
+def no_light(name: str, reading: Reading | None, dark: float = 0.0) -> str:
+    """Say how an exposure had no beam; empty when it had, or nobody measures.
+
+    Parameters
+    ----------
+    name : str
+        The detector's.
+    reading : mapping or None
+        Has the incoming beam at every energy (``_i0``), or the pattern (``_counts``).
+    dark : float
+        Counts of the incoming beam's chamber without beam.
+
+    Examples
+    --------
+    >>> no_light("xrd", {"xrd_counts": {"value": [0.0, 0.0]}})
+    'no beam: xrd_counts are 0 in all'
+    >>> no_light("scan", {"scan_i0": {"value": [900.0, 24.0]}}, dark=24.0)
+    'no beam: scan_i0 reads 24 counts, 24 of them its dark current'
+    """
+    for key, item in (reading or {}).items():
+        if key == f"{name}_i0":
+            least = float(np.min(item["value"]))
+            if not least > dark:
+                return f"no beam: {key} reads {least:g} counts, {dark:g} of them its dark current"
+        if key == f"{name}_counts":
+            total = float(np.sum(item["value"]))
+            if not total > 0.0:
+                return f"no beam: {key} are {total:g} in all"
+    return ""
+
+
+def _event(stream: str, *devices: Any) -> MsgGenerator[Reading | None]:
+    """Read devices: one event. What the last one read is returned."""
+    reading = None
     yield from bps.create(name=stream)
     for device in devices:
-        yield from bps.read(device)
+        reading = yield from bps.read(device)
     yield from bps.save()
+    return reading
