@@ -44,7 +44,7 @@ class _Question(Generic[T]):
             return
         try:
             self.answer.set_result(self.ask())
-        except Exception as error:
+        except BaseException as error:  # a worker that ends here answers nobody any more
             self.answer.set_exception(error)
 
 
@@ -223,7 +223,8 @@ class DocumentWorker:
                     item.put(self._failure(item.run))
                 elif item.run > self._failed_in:
                     self._handler(item.name, item.doc)
-            except Exception as error:
+            except BaseException as raised:  # a thread that ends here would read nothing more
+                error = raised if isinstance(raised, Exception) else AgentError(repr(raised))
                 if isinstance(item, _Document):
                     words = f"{_said(error)} ({describe(item.name, item.doc)})"
                     self._fail(error, words, item.run)

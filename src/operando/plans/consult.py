@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -64,7 +65,7 @@ class Consultation:
         self._suggestions: list[Mapping[str, Any]] = []
         #: Why the agent would measure no more; None when it would.
         self.stop: str | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         #: Time the agent took, queue included, real seconds.
         self.seconds = 0.0
         _in_turn(agent, self._ask).add_done_callback(self._take)
@@ -76,11 +77,17 @@ class Consultation:
             if stop:
                 self.stop = str(reason or "the agent has seen enough")
                 return
-        self._suggestions = list(self._agent.suggest(self._num_points))
+        # No more than were asked for: whatever it is that gives them may have no end.
+        suggested = self._agent.suggest(self._num_points)
+        self._suggestions = list(itertools.islice(suggested, self._num_points))
 
     def _take(self, reply: Future[None]) -> None:
         self.seconds = time.perf_counter() - self._began
-        self.error = reply.exception()
+        error = reply.exception()
+        if error is None or isinstance(error, Exception):
+            self.error = error
+        else:  # SystemExit and its like end whoever raises them, not who asked
+            self.error = RuntimeError(f"{type(error).__name__}: {error}")
         self._answered.set_result(None)
 
     def awaitable(self) -> Awaitable[None]:
@@ -107,7 +114,7 @@ class Consultation:
         """
         if self.error is not None:
             raise self.error
-        return self._suggestions[: self._num_points]
+        return self._suggestions
 
     def wait(self, timeout: float | None = None) -> list[Mapping[str, Any]]:
         """Wait for the suggestions outside a plan.
@@ -158,7 +165,12 @@ def report_failures(agent: Any, suggestions: Sequence[Mapping[str, Any]]) -> Non
 def _in_turn(agent: Any, ask: Callable[[], None]) -> Future[None]:
     in_turn: Callable[[Callable[[], None]], Future[None]]
     in_turn = getattr(agent, "in_turn", _on_own_thread)
-    return in_turn(ask)
+    try:
+        return in_turn(ask)
+    except Exception as error:
+        failed: Future[None] = Future()
+        failed.set_exception(error)
+        return failed
 
 
 def _on_own_thread(ask: Callable[[], None]) -> Future[None]:
@@ -167,7 +179,7 @@ def _on_own_thread(ask: Callable[[], None]) -> Future[None]:
     def answer() -> None:
         try:
             ask()
-        except Exception as error:
+        except BaseException as error:
             reply.set_exception(error)
         else:
             reply.set_result(None)

@@ -134,7 +134,8 @@ def decision_from(suggestion: Mapping[str, Any], **facts: Any) -> Decision:
         reason="agent",
         acquisition=float(suggestion.get("acquisition", 0.0)),
         probability=numbers,
-        model_version=str(suggestion.get("model_version", "")),
-        id=str(suggestion.get("_id", "")),
+        # As long as their columns are wide.
+        model_version=str(suggestion.get("model_version", ""))[:80],
+        id=str(suggestion.get("_id", ""))[:80],
         **facts,
     )

@@ -8,10 +8,10 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.asking import ask
 from operando.plans.consult import Consultation
 from operando.plans.focus_moves import FocusStation, FromBelow, check_scan, scan_edge, standing
 from operando.plans.focus_record import KNOBS, FocusDecision, decision_from, decision_recorder
@@ -234,14 +234,10 @@ class _Asking:
     def decide(self, knobs: FromBelow) -> MsgGenerator[FocusDecision]:
         """Ask, and record what comes of it."""
         stands = yield from standing(self._station.mirrors)
-        if self._question is None or self._question.done:
-            self._question = Consultation(self._agent, 1)
-        yield Msg("checkpoint")
-        try:
-            yield from bps.wait_for([self._question.awaitable], timeout=self._timeout)
-        except WaitForTimeoutError:
-            pass  # the question is not done, which is what counts
-        decision = self._answer(self._question, stands, knobs)
+        self._question, put = yield from ask(
+            self._agent, self._question, self._timeout, patient=True
+        )
+        decision = self._answer(self._question, stands, knobs, put=put)
         yield Msg("checkpoint")
         yield from bps.abs_set(self._recorder, decision, wait=True)
         yield from bps.create(name="decisions")
@@ -251,10 +247,15 @@ class _Asking:
         return decision
 
     def _answer(
-        self, question: Consultation, stands: Mapping[str, float], knobs: FromBelow
+        self,
+        question: Consultation,
+        stands: Mapping[str, float],
+        knobs: FromBelow,
+        *,
+        put: bool,
     ) -> FocusDecision:
         try:
-            if not question.done:
+            if not (put and question.done):
                 raise TimeoutError(f"no answer within {self._timeout:g} s")
             (suggestion,) = question.result()
             decision = decision_from(suggestion, self._index, stands, question.seconds)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import bluesky.plan_stubs as bps
-from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import Msg, MsgGenerator
 
+from operando.plans.asking import NOT_ASKED, ask
 from operando.plans.consult import Consultation
 from operando.plans.kinetics_record import KineticsDecision, decision_from, decision_recorder
 from operando.plans.kinetics_settings import KineticsStation, WatchSettings
@@ -47,14 +47,13 @@ class Chooser:
         -------
         KineticsDecision
         """
-        if self._agent is not None and (self._question is None or self._question.done):
-            self._question = Consultation(self._agent, 1)
-            yield Msg("checkpoint")
-            try:
-                yield from bps.wait_for([self._question.awaitable], timeout=self._settings.timeout)
-            except WaitForTimeoutError:
-                pass  # the question is not done, which is what counts
-        decision = self._limited(self._answer(), spent, passed)
+        put = True
+        if self._agent is not None:
+            self._question, put = yield from ask(
+                self._agent, self._question, self._settings.timeout
+            )
+        answer = self._answer() if put else self._fall_back(NOT_ASKED)
+        decision = self._limited(answer, spent, passed)
         yield Msg("checkpoint")
         yield from bps.abs_set(self._recorder, decision, wait=True)
         yield from bps.create(name="decisions")
@@ -78,6 +77,9 @@ class Chooser:
                 portion = {"exposure": decision.exposure, "num": decision.num}
                 self._station.train.check_value(portion)
             self._station.dwell.check_value(decision.pause)
+            seconds = decision.exposure * decision.num + decision.pause
+            if not seconds <= settings.longest:
+                raise ValueError(f"{seconds:g} s are more than the whole record may have")
             return decision
         except Exception as error:
             return self._fall_back(f"{type(error).__name__}: {error}")

@@ -11,10 +11,10 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.asking import ask, wait_for
 from operando.plans.consult import Consultation, report_failures
 from operando.plans.recorder import Column, Recorder
 from operando.plans.stubs import one_run, plan, spec_of
@@ -162,14 +162,10 @@ class _Asking:
 
     def decide(self) -> MsgGenerator[SimpleNamespace]:
         """Ask, and record what comes of it."""
-        if self._question is None or self._question.done:
-            self._question = Consultation(self._agent, 1, may_stop=True)
-        yield Msg("checkpoint")
-        try:
-            yield from bps.wait_for([self._question.awaitable], timeout=self._timeout)
-        except WaitForTimeoutError:
-            pass  # the question is not done, which is what counts
-        decision = yield from self._read(self._question)
+        self._question, put = yield from ask(
+            self._agent, self._question, self._timeout, may_stop=True, patient=True
+        )
+        decision = yield from self._read(self._question, put=put)
         yield Msg("checkpoint")
         yield from bps.abs_set(self._recorder, decision, wait=True)
         yield from bps.create(name="decisions")
@@ -182,10 +178,7 @@ class _Asking:
         if not hasattr(self._agent, "get_best_points"):
             return None
         question = Consultation(_Best(self._agent), 1)
-        try:
-            yield from bps.wait_for([question.awaitable], timeout=self._timeout)
-        except WaitForTimeoutError:
-            return None
+        yield from wait_for(question, self._timeout)
         decision = yield from self._read(question)
         return None if decision.reason.startswith("fallback") else decision
 
@@ -196,7 +189,7 @@ class _Asking:
             yield Msg("set", motor, getattr(decision, motor.name), group="motors")
         yield Msg("wait", None, group="motors")
 
-    def _read(self, question: Consultation) -> MsgGenerator[SimpleNamespace]:
+    def _read(self, question: Consultation, *, put: bool = True) -> MsgGenerator[SimpleNamespace]:
         where = {}
         for motor in self._motors:
             where[motor.name] = float((yield from bps.rd(motor)))
@@ -211,7 +204,7 @@ class _Asking:
         }
         answer: list[Mapping[str, Any]] = []
         try:
-            if not question.done:
+            if not (put and question.done):
                 raise TimeoutError(f"no answer within {self._timeout:g} s")
             answer = question.result()
             if question.stop is not None:

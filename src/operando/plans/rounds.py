@@ -7,10 +7,10 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import numpy as np
-from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.asking import NOT_ASKED, wait_for
 from operando.plans.care import Care, Lookout
 from operando.plans.chooser import Chooser, MapFull
 from operando.plans.consult import Consultation, Suggests, report_failures
@@ -130,13 +130,9 @@ class Asker:
         question = self._question
         assert question is not None, "nothing was asked"
         if self._late:
-            why = "the agent has not answered an earlier question"
-            return self._chooser.fall_back_all(self._wanted, why, **self._facts)
+            return self._chooser.fall_back_all(self._wanted, NOT_ASKED, **self._facts)
         yield from bps.checkpoint()
-        try:
-            yield from bps.wait_for([question.awaitable], timeout=self._rounds.timeout)
-        except WaitForTimeoutError:
-            pass  # the question is not done, which is what counts
+        yield from wait_for(question, self._rounds.timeout)
         if question.done and question.error is None and question.stop is not None:
             return question.stop
         decided = self._chooser.decide(question, self._wanted, self._rounds.timeout, self._facts)

@@ -9,10 +9,10 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import Msg, MsgGenerator
 
 from operando.errors import BadInput
+from operando.plans.asking import NOT_ASKED, WhetherToStop, ask
 from operando.plans.consult import Consultation
 from operando.plans.rest import Decides, Resting
 from operando.plans.soc_record import SocDecision, SocRecorder
@@ -131,7 +131,8 @@ def _steps(
         soc = yield from bps.rd(cell.soc)
         if stop == "voltage":
             break
-        stop = "capacity" if soc > settings.max_soc - SMALLEST_STEP else chooser.stop()
+        full = soc > settings.max_soc - SMALLEST_STEP
+        stop = "capacity" if full else (yield from chooser.stop())
         if stop:
             break
         decision = yield from chooser.decide(decision.index + 1, soc)
@@ -157,6 +158,7 @@ class StepChooser:
         empty = SocDecision(-1, 0.0, 1, 0.0, 0.0, "")
         self._recorder = SocRecorder("decision", empty)
         self._question: Consultation | None = None
+        self._whether: Consultation | None = None
 
     def settings_of(self, decision: SocDecision) -> SocSettings:
         """Return the settings with what was decided."""
@@ -167,14 +169,19 @@ class StepChooser:
             rest_slope=decision.rest_slope or self._settings.rest_slope,
         )
 
-    def stop(self) -> str:
-        """Ask the agent whether it has seen enough; the empty string if not."""
-        try:
-            over, reason = self._agent.should_stop()
-        except Exception as error:  # no such method, or it failed: go on
-            logger.debug("the agent cannot say whether to stop: %r", error)
+    def stop(self) -> MsgGenerator[str]:
+        """Ask the agent whether it has seen enough; the empty string if not, or nobody knows."""
+        if not hasattr(self._agent, "should_stop"):
             return ""
-        return f"agent ({reason})" if over else ""
+        question, put = yield from ask(WhetherToStop(self._agent), self._whether, self._timeout)
+        self._whether = question
+        if not put or not question.done or question.error is not None:
+            logger.warning(
+                "the agent cannot say whether to stop: %r", question.error or "no answer"
+            )
+            return ""
+        (answer,) = question.result()
+        return f"agent ({answer['reason']})" if answer["stop"] else ""
 
     def decide(self, index: int, soc: float) -> MsgGenerator[SocDecision]:
         """Ask for a step and record what comes of it.
@@ -190,14 +197,11 @@ class StepChooser:
         -------
         SocDecision
         """
-        if self._question is None or self._question.done:
-            self._question = Consultation(self._agent, 1)
-            yield from bps.checkpoint()
-            try:
-                yield from bps.wait_for([self._question.awaitable], timeout=self._timeout)
-            except WaitForTimeoutError:
-                pass  # the question is not done, which is what counts
-        decision = self._answer(index, soc, self._question)
+        self._question, put = yield from ask(self._agent, self._question, self._timeout)
+        if put:
+            decision = self._answer(index, soc, self._question)
+        else:
+            decision = self._fall_back(index, soc, NOT_ASKED)
         yield Msg("checkpoint")
         yield from bps.abs_set(self._recorder, decision, wait=True)
         yield from bps.create(name="decisions")
