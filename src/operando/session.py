@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +44,8 @@ Callback = Callable[[str, Mapping[str, Any]], None]
 logger = logging.getLogger(__name__)
 #: Simulated stations: in this process, and behind the process variables of an IOC beside it.
 STATIONS = ("sim", "epics-sim")
+#: Longest wait for a RunEngine's event loop to end, s.
+_LOOP_ENDS_S = 5.0
 
 
 @dataclass
@@ -152,13 +156,32 @@ def stored_runs(store: str, console: Console | None = None) -> Iterator[StoredRu
     StoredRuns
     """
     console = console or Console(stderr=True)
-    with open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened:
-        engine = RunEngine({}, call_returns_result=False)
+    with (
+        _event_loop() as loop,
+        open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened,
+    ):
+        engine = RunEngine({}, loop=loop, call_returns_result=False)
         engine.md["versions"] = {**engine.md["versions"], "operando": own_version()}
         # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
         logging.getLogger("bluesky").addHandler(logging.NullHandler())
         engine.subscribe(opened.writer())
         yield StoredRuns(engine, opened, console)
+
+
+@contextmanager
+def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """Give an event loop for a RunEngine, which would leave its thread and files behind."""
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop
+    finally:
+        if loop.is_running():
+            loop.call_soon_threadsafe(loop.stop)
+        deadline = time.monotonic() + _LOOP_ENDS_S
+        while loop.is_running() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        if not loop.is_running():
+            loop.close()
 
 
 @contextmanager

@@ -91,11 +91,19 @@ class Connection:
     check : callable, optional
         Called before a client that is there is used again; raises `StoreError` likewise.
         The client itself would try for most of a minute.
+    disconnect : callable, optional
+        Called with a client that is not wanted any more; closes its line if not given.
     """
 
-    def __init__(self, connect: Callable[[], Any], check: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        check: Callable[[], None] | None = None,
+        disconnect: Callable[[Any], None] = lambda client: client.context.close(),
+    ) -> None:
         self._connect = connect
         self._check = check
+        self._disconnect = disconnect
         self._client: Any = None
         self._guard = threading.Lock()
 
@@ -112,5 +120,5 @@ class Connection:
         """Close the client, if there is one."""
         with self._guard:
             if self._client is not None:
-                self._client.context.close()
+                self._disconnect(self._client)
                 self._client = None

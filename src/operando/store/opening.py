@@ -103,5 +103,5 @@ def _connected(
         embedded.create(places, progress)
     elif not places.catalog.exists():
         raise BadInput(f"no store in {places.root}")
-    connection = Connection(lambda: embedded.connect(places))
+    connection = Connection(lambda: embedded.connect(places), disconnect=embedded.disconnect)
     return places, Store(str(places.root), places, connection)
