@@ -1,4 +1,4 @@
-"""Hours of simulated scans in one process: do memory, files and threads stay, does the rate hold?
+"""Hours of simulated scans in one process: memory, files, threads and the rate are to stay.
 
 Run ``python -m benchmarks.soak --hours 2 [--seed S] [--out DIR]``; ``--rounds N`` ends earlier. A
 round has five parts in an order of its own: a map in two passes and a flown map in a session that

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from operando.store import embedded
+from operando.store import embedded, open_store
 from support.commands import runner
 
 
@@ -23,6 +23,15 @@ def shared_data() -> Path:
 def operando(monkeypatch, capfd):
     """Run ``operando`` with some words; return its status, stdout and stderr."""
     return runner(monkeypatch, capfd)
+
+
+@pytest.fixture(scope="session")
+def empty_catalog(tmp_path_factory):
+    """Make a catalog without runs once: it says nothing of where it is."""
+    folder = tmp_path_factory.mktemp("empty") / "store"
+    with open_store(folder):
+        pass
+    return folder / "catalog.db"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C while a plan runs: once pauses, twice aborts."""
+"""Ctrl-C while a plan runs: once pauses, twice aborts, as does being told to end."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 #: Signals closer together than this are one press of the keys, s.
 ONE_PRESS_S = 0.05
+_LOOK_AGAIN_S = 0.01
+#: By these a process is told to end: by ``kill``, a service manager, a terminal that closes.
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 _PAUSED = "[bold]paused[/bold], shutter closed. Enter goes on, Ctrl-C again aborts."
 
 
@@ -33,15 +36,17 @@ class Aborted(OperandoError):  # noqa: N818 - what happened, not what is wrong
     ----------
     uid : str
         The run; empty when none had begun.
+    signal_number : int
+        The signal that ended it.
     """
 
-    def __init__(self, uid: str) -> None:
-        self.uid = uid
+    def __init__(self, uid: str, signal_number: int = signal.SIGINT) -> None:
+        self.uid, self.signal_number = uid, signal_number
         super().__init__(f"run {uid} was aborted; what it measured is stored")
 
 
 class CtrlC:
-    """Count presses of Ctrl-C and have the RunEngine pause.
+    """Count presses of Ctrl-C and have the RunEngine pause; be told to end.
 
     Parameters
     ----------
@@ -57,7 +62,8 @@ class CtrlC:
     -----
     The first press asks for a pause at the next checkpoint: between two points, or at the end
     of a line that is being flown, so that nothing is measured twice. The second pauses at once,
-    and whoever waits for the run aborts it.
+    and whoever waits for the run aborts it. SIGTERM and SIGHUP, by which a process is told to
+    end, are as good as two presses: left to themselves they would end it with the shutter open.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class CtrlC:
     ) -> None:
         self._engine, self._console, self._elsewhere = engine, console, elsewhere
         self.why = "Ctrl-C"
+        self.signal_number: int = signal.SIGINT
         self._presses = 0
         self._last = 0.0
         self._pressed = threading.Event()
@@ -75,8 +82,13 @@ class CtrlC:
 
     @property
     def abort_wanted(self) -> bool:
-        """Whether the keys were pressed twice."""
+        """Whether the keys were pressed twice, or the process was told to end."""
         return self._presses >= 2
+
+    @property
+    def told_to_end(self) -> bool:
+        """Whether the process is to end, and not the run alone."""
+        return self.signal_number != signal.SIGINT
 
     @property
     def pressed(self) -> bool:
@@ -85,7 +97,7 @@ class CtrlC:
 
     def forget(self) -> None:
         """Begin to count anew, as a run goes on."""
-        self._presses = 0
+        self._presses = 2 if self.told_to_end else 0
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -99,11 +111,15 @@ class CtrlC:
         managers, self._engine.context_managers = self._engine.context_managers, []
         watcher = threading.Thread(target=self._watch, name="operando-ctrl-c", daemon=True)
         watcher.start()
-        before = signal.signal(signal.SIGINT, self._press)
+        before = {signal.SIGINT: signal.signal(signal.SIGINT, self._press)}
+        for number in ENDINGS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as ``nohup`` leaves it
+                before[number] = signal.signal(number, self._end)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
             self._engine.context_managers = managers
             self._over = True
             self._pressed.set()
@@ -117,14 +133,22 @@ class CtrlC:
             self._pressed.set()
         self._last = now
 
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self.why, self.signal_number = signal.Signals(number).name, number
+        self._presses = 2
+        self._pressed.set()
+
     def _watch(self) -> None:
         while True:
             self._pressed.wait()
             self._pressed.clear()
+            # It may not have begun yet, or be between two states.
+            while not self._over and self._engine.state not in ("running", "paused"):
+                time.sleep(_LOOK_AGAIN_S)
             if self._over:
                 return
-            if self._engine.state != "running":
-                continue
+            if self._engine.state == "paused":
+                continue  # whoever waits for the person looks at the keys
             if self._presses == 1:
                 self._console.print("pausing after this point or line; Ctrl-C again aborts")
             try:
@@ -199,6 +223,8 @@ def run_to_end(
         while True:
             try:
                 uids = engine.resume() if begun else engine(plan)
+                if keys.abort_wanted:  # too late for this run, not for what would follow
+                    raise Aborted(str(uids[0]), keys.signal_number)
                 return str(uids[0])
             except FailedStatus as error:
                 # It says that something failed; its cause says what.
@@ -211,6 +237,6 @@ def run_to_end(
                 go_on = keys.wait()
             if not go_on:
                 uids = engine.abort(keys.why)
-                raise Aborted(str(uids[0]) if uids else "")
+                raise Aborted(str(uids[0]) if uids else "", keys.signal_number)
             keys.forget()
             begun = True

@@ -16,15 +16,6 @@ def shared_store(tmp_path_factory):
         yield store
 
 
-@pytest.fixture(scope="session")
-def empty_catalog(tmp_path_factory):
-    """Make a catalog without runs once: it says nothing of where it is."""
-    folder = tmp_path_factory.mktemp("empty") / "store"
-    with open_store(folder):
-        pass
-    return folder / "catalog.db"
-
-
 @pytest.fixture
 def make_store(empty_catalog):
     """Return what opens a new store in a folder, without the time that making it takes."""

@@ -59,7 +59,7 @@ def run_and_tell(
         result = work()
     except Aborted as stop:
         print(f"operando: {aborted(stop)}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(128 + stop.signal_number) from None
     console().print(table(result))
     if as_json:
         print_json(result)

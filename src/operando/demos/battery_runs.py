@@ -159,7 +159,7 @@ def measure_references(
         try:
             uid = session.run(plan, agent, title="references, another cell")
         except Aborted as stop:
-            raise ReferencesAborted(stop.uid) from None
+            raise ReferencesAborted(stop.uid, stop.signal_number) from None
     library = library_from(agent.measurements(), states, source=f"run {uid}")
     agent.use(library)
     points = [point_of(row, states) for row in agent.rows()]

@@ -66,8 +66,10 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         dose_s = float(memory.exposure_s.sum())
         try:
             raster_uid, raster = measure_raster(session, settings, dose_s)
-        except Aborted:
-            raise Aborted(uid) from None  # the map is there; resuming it measures the raster
+        except Aborted as stop:
+            raise Aborted(
+                uid, stop.signal_number
+            ) from None  # the map is there; resuming it measures the raster
     # Only now, with everything measured and decided, is truth looked at.
     truth = CorrodedSteel(settings.seed, settings.shape, settings.step_um).truth()
     picture = MapPicture(

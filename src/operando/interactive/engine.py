@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -90,7 +91,8 @@ class PromptEngine(RunEngine):  # type: ignore[misc]
                     wanted = "abort" if keys.abort_wanted else self._wanted_elsewhere(keys)
                     if wanted == "abort":
                         by_keys = keys.abort_wanted
-                        uids = self.abort("Ctrl-C twice" if by_keys else "asked from elsewhere")
+                        why = keys.why if keys.told_to_end else "Ctrl-C twice"
+                        uids = self.abort(why if by_keys else "asked from elsewhere")
                         raise Aborted(str(uids[0]) if uids else "")
                     if wanted != "resume":
                         raise RunEngineInterrupted(self.pause_msg)
@@ -99,6 +101,8 @@ class PromptEngine(RunEngine):  # type: ignore[misc]
         finally:
             if self.state != "paused":
                 self._hear_no_more()
+            if keys.told_to_end:  # now that nothing runs, as if nobody had caught it
+                signal.raise_signal(keys.signal_number)
 
     def _wanted_elsewhere(self, keys: CtrlC) -> str | None:
         """Wait for what somebody elsewhere wants who has paused; Ctrl-C ends the wait."""

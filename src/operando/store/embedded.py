@@ -31,6 +31,9 @@ Progress = Callable[[str], None]
 # Tiled keeps its settings once a process: two stores open in one must share their key.
 _PROCESS_KEY = secrets.token_hex(32)
 
+_tables_guard = threading.Lock()
+_tables_let_in: set[tuple[Path, int]] = set()
+
 #: What a server remembers for subscribers, without Redis: messages, and for how long, s.
 _STREAMING = {"uri": "memory", "maxsize": 1000, "data_ttl": 600, "seq_ttl": 86400}
 
@@ -122,12 +125,22 @@ def exporters() -> Any:
 
 
 def _let_readers_in(tables: Path) -> None:
-    """Put the tables in write-ahead-log mode, which their file remembers."""
-    try:
-        with contextlib.closing(sqlite3.connect(tables, timeout=5.0)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        logger.debug("%s stays as it is: %s", tables, error)
+    """Put the tables in write-ahead-log mode, which their file remembers, once a process.
+
+    There are two SQLites in this process, Python's and that of Tiled's driver of tables, and a
+    process has its locks on a file together. So neither knows of the other's connections: were
+    the tables opened by this one while a store writes them by the other, closing them here would
+    take the locks away and delete the log that is being written.
+    """
+    with _tables_guard:
+        if tables.exists() and (tables, tables.stat().st_ino) in _tables_let_in:
+            return
+        try:
+            with contextlib.closing(sqlite3.connect(tables, timeout=5.0)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+            _tables_let_in.add((tables, tables.stat().st_ino))
+        except sqlite3.OperationalError as error:
+            logger.debug("%s stays as it is: %s", tables, error)
 
 
 def application(
