@@ -216,27 +216,46 @@ def run_to_end(
     Aborted
         If the person aborted it. The run is closed then and the devices are stopped.
     """
-    keys = CtrlC(engine, console, elsewhere)
+    keys, uids = CtrlC(engine, console, elsewhere), list[str]()
+    token = engine.subscribe(lambda name, doc: uids.append(doc["uid"]), "start")
     # The RunEngine tells of pauses on stdout, which belongs to the answer.
-    with keys.caught(), redirect_stdout(sys.stderr):
-        begun = False
-        while True:
-            try:
-                uids = engine.resume() if begun else engine(plan)
-                if keys.abort_wanted:  # too late for this run, not for what would follow
-                    raise Aborted(str(uids[0]), keys.signal_number)
-                return str(uids[0])
-            except FailedStatus as error:
-                # It says that something failed; its cause says what.
-                cause = error.__cause__
-                raise (cause if isinstance(cause, OperandoError) else error) from cause
-            except RunEngineInterrupted:
-                if engine.state != "paused":
-                    raise
-            with on_wait():
-                go_on = keys.wait()
-            if not go_on:
-                uids = engine.abort(keys.why)
-                raise Aborted(str(uids[0]) if uids else "", keys.signal_number)
-            keys.forget()
-            begun = True
+    try:
+        with keys.caught(), redirect_stdout(sys.stderr):
+            whole = _whole(engine, plan, keys, on_wait)
+    finally:
+        engine.unsubscribe(token)
+    uid = uids[0] if uids else ""
+    # Keys that came too late for this run are for what would follow.
+    if keys.abort_wanted or not whole:
+        raise Aborted(uid, keys.signal_number)
+    return uid
+
+
+def _whole(
+    engine: RunEngine,
+    plan: Any,
+    keys: CtrlC,
+    on_wait: Callable[[], AbstractContextManager[None]],
+) -> bool:
+    """Run a plan; tell whether it came to its end."""
+    begun = False
+    while True:
+        try:
+            engine.resume() if begun else engine(plan)
+            return True
+        except FailedStatus as error:
+            # It says that something failed; its cause says what.
+            cause = error.__cause__
+            raise (cause if isinstance(cause, OperandoError) else error) from cause
+        except RunEngineInterrupted:
+            if engine.state == "idle":  # it was over before it could pause
+                return True
+            if engine.state != "paused":
+                raise
+        with on_wait():
+            go_on = keys.wait()
+        if not go_on:
+            engine.abort(keys.why)
+            return False
+        keys.forget()
+        begun = True

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from operando.devices.station import Station, simulated_mapping_station
 from operando.errors import BadInput
+from operando.event_loop import event_loop
 from operando.harmless import Harmless
 from operando.interrupts import Aborted, run_to_end
 from operando.physics.geometry import DetectorGeometry
@@ -44,8 +43,6 @@ Callback = Callable[[str, Mapping[str, Any]], None]
 logger = logging.getLogger(__name__)
 #: Simulated stations: in this process, and behind the process variables of an IOC beside it.
 STATIONS = ("sim", "epics-sim")
-#: Longest wait for a RunEngine's event loop to end, s.
-_LOOP_ENDS_S = 5.0
 
 
 @dataclass
@@ -157,7 +154,7 @@ def stored_runs(store: str, console: Console | None = None) -> Iterator[StoredRu
     """
     console = console or Console(stderr=True)
     with (
-        _event_loop() as loop,
+        event_loop() as loop,
         open_store(store, progress=lambda line: console.print(f"[dim]{line}[/dim]")) as opened,
     ):
         engine = RunEngine({}, loop=loop, call_returns_result=False)
@@ -166,22 +163,6 @@ def stored_runs(store: str, console: Console | None = None) -> Iterator[StoredRu
         logging.getLogger("bluesky").addHandler(logging.NullHandler())
         engine.subscribe(opened.writer())
         yield StoredRuns(engine, opened, console)
-
-
-@contextmanager
-def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Give an event loop for a RunEngine, which would leave its thread and files behind."""
-    loop = asyncio.new_event_loop()
-    try:
-        yield loop
-    finally:
-        if loop.is_running():
-            loop.call_soon_threadsafe(loop.stop)
-        deadline = time.monotonic() + _LOOP_ENDS_S
-        while loop.is_running() and time.monotonic() < deadline:
-            time.sleep(0.001)
-        if not loop.is_running():
-            loop.close()
 
 
 @contextmanager
