@@ -15,4 +15,5 @@ FAMILIES: dict[str, str] = {
     "replay": "a stored run given out again, beside plain Tiled",
     "start": "from the command to its answer, import, and installed size",
     "frames": "frames a second from the detector to the labelled map",
+    "scale": "what 10⁶ patterns, 10⁵ events and 10³ runs cost beside a few; Dask workers",
 }

@@ -54,24 +54,44 @@ def classify_files(
     classifier = classifier or PhaseClassifier.shipped()
     rows: list[dict[str, Any]] = []
     for file in files:
-        patterns = read_patterns(file, wavelength=wavelength, energy_kev=energy_kev, poni=poni)
-        try:
-            labels = classifier.classify(patterns)
-        except BadInput as error:
-            raise BadInput(f"{file}: {error}") from error
-        names = classifier.own_names
-        rows += [_row(file, patterns, labels, i, names) for i in range(len(patterns))]
+        known = label_file(file, classifier, wavelength, energy_kev, poni)
+        rows += label_rows(known, str(file), classifier.own_names, 0, len(known[0]))
     return {"patterns": rows, "model_version": classifier.version}
 
 
+Labelled = tuple[PowderPatterns, PhaseLabels]
+
+
+def label_file(
+    file: Path,
+    classifier: PhaseClassifier,
+    wavelength: float | None,
+    energy_kev: float | None,
+    poni: Path | None,
+) -> Labelled:
+    """Read a file and label its patterns, all together; the parameters as above."""
+    patterns = read_patterns(file, wavelength=wavelength, energy_kev=energy_kev, poni=poni)
+    try:
+        return patterns, classifier.classify(patterns)
+    except BadInput as error:
+        raise BadInput(f"{file}: {error}") from error
+
+
+def label_rows(
+    known: Labelled, file: str, own_names: Sequence[str], first: int, stop: int
+) -> list[dict[str, Any]]:
+    """Lay out some of the patterns of a file, each with its strongest lines."""
+    return [_row(file, *known, i, own_names) for i in range(first, stop)]
+
+
 def _row(
-    file: Path, patterns: PowderPatterns, labels: PhaseLabels, index: int, names: Sequence[str]
+    file: str, patterns: PowderPatterns, labels: PhaseLabels, index: int, names: Sequence[str]
 ) -> dict[str, Any]:
     probability, present = labels.probability[index], labels.present[index]
     added = () if labels.own is None else map(float, expit(labels.own[index]))
     own = dict(zip(names, added, strict=True))
     return {
-        "file": str(file),
+        "file": file,
         "name": patterns.names[index],
         "labels": {label: float(probability[k]) for k, label in enumerate(LABELS)},
         "own": own,

@@ -24,6 +24,14 @@ Store = Annotated[
 Speed = Annotated[
     str, typer.Option(help="Simulated seconds a real second; 'max' does not wait at all.")
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Scheduler of a Dask cluster to share the work, like tcp://10.0.0.1:8786.",
+    ),
+]
 #: Of the demonstrations.
 StationName = Annotated[
     str,

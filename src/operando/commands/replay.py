@@ -1,13 +1,13 @@
-"""``operando replay``: a stored run through an agent again."""
+"""``operando replay``: stored runs through an agent again."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operando.commands.options import Json, Speed, Store, console, parse_speed, print_json
-from operando.commands.runs import Run
+from operando.commands.options import Dask, Json, Speed, Store, console, parse_speed, print_json
 from operando.errors import BadInput
 
 if TYPE_CHECKING:
@@ -17,7 +17,13 @@ SOURCES = ("best", "journal", "tiled", "tables")
 
 
 def replay(
-    uid: Run,
+    uids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="UID...",
+            help="A uid, its first characters (5 or more), a scan_id, or -1 for the last.",
+        ),
+    ],
     verify: Annotated[
         bool, typer.Option("--verify", help="Exit 1, with a table, if any decision or row differs.")
     ] = False,
@@ -29,80 +35,52 @@ def replay(
     speed: Speed = "max",
     source: Annotated[str, typer.Option(help=f"Where from: {', '.join(SOURCES)}.")] = "best",
     store: Store = None,
+    dask: Dask = None,
     as_json: Json = False,
 ) -> None:
-    """Feed a stored run to a fresh agent, and compare what it decides with what was decided.
+    """Feed stored runs to a fresh agent, and compare what it decides with what was decided.
 
     The agent is rebuilt from the run's start document. With --agent or --set another one is fed
     the same documents, beside it: what would that have chosen?
+
+    --dask hands whole runs to the workers of a Dask cluster, one to each: the decisions of a run
+    follow from one another, so one run is not shared out. Workers get the documents from here and
+    read the frames from their files, which they must see under the same names.
     """
+    from operando.commands.replaying_runs import gather, replay_gathered
     from operando.commands.stored import opened
-    from operando.plans.progress import lineage
-    from operando.replaying import changed_spec
-    from operando.replaying.references import rebuild_with_references
     from operando.session import progress_bar
 
     if source not in SOURCES:
         raise BadInput(f"--source is {source!r}; {', '.join(SOURCES)} are there")
     pace, screen = parse_speed(speed), console()
+    done: list[tuple[dict[str, Any], Replay]] = []
     with opened(store, screen) as stored:
-        documents = list(stored.documents(stored.find(uid).metadata["start"]["uid"], source))
-        own = dict(documents[0][1].get("agent") or {})
-        chosen = changed_spec(own, agent, settings or [])
-        resumed = str(documents[0][1].get("resumes", ""))
+        if dask is None:
+            for uid in uids:
+                run = gather(stored, uid, source, agent, settings or [])
+                done.append(replay_gathered(run, pace, partial(progress_bar, screen)))
+        else:
+            from operando.spreading import cluster, counting_bar
 
-        def read(key: str) -> list[Any]:
-            return list(stored.documents(key, source))
-
-        runs = lineage(read, resumed)
-        earlier = [pair for run in runs for pair in run]
-        replayed = rebuild_with_references(chosen, documents[0][1], read)
-        with progress_bar(screen, "replaying") as bar:
-            result, built = _feed(documents, replayed, pace, bar, earlier)
-        report = {
-            "uid": result.uid,
-            "decisions": result.decisions,
-            "compared": result.compared,
-            "identical": result.identical,
-            "first_difference": result.first_difference,
-            "differences": len(result.differences),
-            "rounded": result.rounded,
-            "same_points": result.same_points,
-            "rows": result.rows,
-            "agent": built,
-            "report": result.report,
-            "seconds": round(result.seconds, 3),
-            "run_seconds": round(result.run_seconds, 3),
-        }
-        if own and chosen != own:
-            original = rebuild_with_references(own, documents[0][1], read)
-            with progress_bar(screen, "the run's own agent") as bar:
-                before, spec = _feed(documents, original, float("inf"), bar, earlier)
-            report["own"] = {"agent": spec, "report": before.report, "identical": before.identical}
-    if not as_json:
-        _print(report, result)
-    elif result.differences and verify:
-        _print_differences(result, screen)
+            with cluster(dask) as workers, counting_bar(screen, "runs") as shown:
+                runs = (gather(stored, uid, source, agent, settings or []) for uid in uids)
+                chunks = [workers.submit(replay_gathered, run, pace) for run in runs]
+                for one in workers.results(chunks):
+                    done.append(one)
+                    shown(len(done), len(chunks))
+    for report, result in done:
+        if not as_json:
+            _print(report, result)
+        elif result.differences and verify:
+            _print_differences(result, screen)
+    identical = all(result.identical for _, result in done)
     if as_json:
-        print_json(report)
-    if verify and not result.identical:
+        reports = [report for report, _ in done]
+        several = {"identical": identical, "runs": reports}
+        print_json(reports[0] if len(reports) == 1 else several)
+    if verify and not identical:
         raise typer.Exit(1)
-
-
-def _feed(
-    documents: list[Any], agent: Any, speed: float, bar: Any, earlier: list[Any]
-) -> tuple[Replay, dict[str, Any]]:
-    """Replay with a fresh agent that has read the runs this one resumes; say what it was."""
-    from operando.replaying import replay_run
-
-    try:
-        for name, doc in earlier:
-            agent(name, doc)
-        result = replay_run(documents, agent, speed=speed, progress=bar)
-        return result, dict(agent.spec()) if hasattr(agent, "spec") else {}
-    finally:
-        if hasattr(agent, "close"):
-            agent.close()
 
 
 def _print(report: dict[str, Any], result: Replay) -> None:
