@@ -6,11 +6,14 @@ of one says that a unit costs the same in the largest as in the smallest.
 
 from __future__ import annotations
 
+import os
 import resource
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +30,10 @@ from operando.store import Store, open_store
 PATTERNS = (10_000, 100_000, 1_000_000)
 POOL = 8192
 EVENTS = (1_000, 10_000, 100_000)
-RUNS = (10, 100, 1_000)
+#: The whole thousand takes some minutes: by ``--full``.
+RUNS, FULL_RUNS = (10, 100, 300), (10, 100, 1_000)
 PATIENCE_S = 3600.0
-DASK_FILES, DASK_PATTERNS = 8, 64
+DASK_FILES, DASK_PATTERNS = 6, 64
 
 
 def rows(settings: Settings) -> Iterator[Row]:
@@ -38,7 +42,8 @@ def rows(settings: Settings) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "store") as store:
         yield from long_runs(store, EVENTS)
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "store") as store:
-        yield from many_runs(store, RUNS, settings.repeats)
+        sizes = FULL_RUNS if settings.full else RUNS
+        yield from many_runs(store, sizes, settings.repeats)
     yield two_workers(settings.repeats)
 
 
@@ -179,8 +184,9 @@ def many_runs(store: Store, sizes: tuple[int, ...], repeats: int) -> Iterator[Ro
     stored = 0
     for size in sizes:
         began, more = time.perf_counter(), size - stored
-        for stored in range(stored + 1, size + 1):
-            uid = put(store, 1, "even" if stored % 2 == 0 else "odd")
+        for number in range(stored + 1, size + 1):
+            uid = put(store, 1, "even" if number % 2 == 0 else "odd")
+        stored = size
         store.sync(PATIENCE_S)
         costs.setdefault("stored", {})[size] = 1e3 * (time.perf_counter() - began) / more
         for name, call in questions(store, uid, size).items():
@@ -193,7 +199,7 @@ def many_runs(store: Store, sizes: tuple[int, ...], repeats: int) -> Iterator[Ro
 
 
 def questions(store: Store, uid: str, size: int) -> dict[str, Callable[[], None]]:
-    """What a person asks of a store, each answer checked."""
+    """Give what a person asks of a store, each answer checked."""
 
     def newest() -> None:
         listed = [run_summary(run) for run in store.search().values().tail(50)]
@@ -235,29 +241,24 @@ def two_workers(repeats: int) -> Row:
 
     classifier = PhaseClassifier.shipped()
     options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
-    with tempfile.TemporaryDirectory() as folder:
-        files = tables(Path(folder))
+    with ExitStack() as opened:
+        files = tables(Path(opened.enter_context(tempfile.TemporaryDirectory())))
 
         def rate(number: int) -> Callable[[], float]:
+            local = opened.enter_context(LocalCluster(n_workers=number, processes=True, **options))
+            reached = opened.enter_context(cluster(local.scheduler_address))
+
             def measured() -> float:
-                with (
-                    LocalCluster(n_workers=number, processes=True, **options) as local,
-                    cluster(local.scheduler_address) as reached,
-                ):
-                    warm = [reached.submit(time.sleep, 0.01 * (1 + n)) for n in range(number)]
-                    list(reached.results(warm))
-                    for _ in range(2):  # the first time, workers import and build filters
-                        began = time.perf_counter()
-                        got = classify_on(reached, files, classifier=classifier, wavelength=1.5406)
-                        taken = time.perf_counter() - began
-                return len(got["patterns"]) / taken
+                began = time.perf_counter()
+                got = classify_on(reached, files, classifier=classifier, wavelength=1.5406)
+                return len(got["patterns"]) / (time.perf_counter() - began)
 
             return measured
 
         found = by_turns({what: rate(2), peer: rate(1)}, repeats)
     row = compared(what, peer, "patterns/s", found[what], found[peer], more_is_better=True)
     efficiency = f"{100.0 * (row.ratio or 0.0) / 2.0:.0f} % of twice one worker"
-    return Row(**{**vars(row), "remark": f"scaling efficiency {efficiency}"})
+    return replace(row, remark=f"scaling efficiency: {efficiency}, on {os.cpu_count()} cores")
 
 
 def tables(folder: Path) -> list[Path]:

@@ -183,11 +183,17 @@ class _Pace:
             self._origin = (when, time.monotonic())
         self.span = max(self.span, when - self._origin[0])
         due = self._origin[1] + self.span / self._speed
-        time.sleep(max(due - time.monotonic(), 0.0))
+        # To sleep for nought hands the processor to whoever else wants it: a millisecond each time.
+        if (left := due - time.monotonic()) > 0:
+            time.sleep(left)
 
 
 def _latest(when: Any) -> float | None:
     """Return the last of one or more times, or of those of several devices."""
-    times = list(when.values()) if isinstance(when, Mapping) else [when]
-    known = [np.max(one) for one in times if one is not None and np.size(one)]
+    times = when.values() if isinstance(when, Mapping) else (when,)
+    known = [
+        one if isinstance(one, float | int) else float(np.max(one))
+        for one in times
+        if one is not None and (isinstance(one, float | int) or np.size(one))
+    ]
     return float(max(known)) if known else None
