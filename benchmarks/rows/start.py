@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import re
 import subprocess
 import sys
@@ -10,10 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from prompt import PEERS, to_prompt
-
 import operando
-from benchmarks.row import Row, Settings, by_turns, compared, timed
+from benchmarks.row import Row, Settings, absent, by_turns, compared, timed
 
 COMMAND = "from operando.cli import main; main()"
 MEGABYTE = 1e6
@@ -71,6 +70,10 @@ def process(*words: str):
 def prompt(repeats: int) -> Row:
     """Time to the prompt, in a terminal, of ours and of IPython with the least of Bluesky."""
     ours, peer = "operando ipython", "ipython, RunEngine({}), ophyd"
+    if importlib.util.find_spec("pexpect") is None:
+        return absent(f"{ours}, to the prompt", peer, "extra [bench], for its terminal")
+    from prompt import PEERS, to_prompt
+
     with tempfile.TemporaryDirectory() as folder:
 
         def seconds(name: str):

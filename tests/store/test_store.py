@@ -116,6 +116,23 @@ def test_documents_come_back_exactly(shared_store, frames_run, source):
     assert got == [(name, sanitize_doc(doc)) for name, doc in frames_run]
 
 
+def test_reading_a_run_back_asks_tiled_for_nothing_twice(shared_store, frames_run, monkeypatch):
+    import httpx
+
+    asked = []
+    send = httpx.Client.send
+
+    def noted(client, request, **options):
+        asked.append(str(request.url))
+        return send(client, request, **options)
+
+    monkeypatch.setattr(httpx.Client, "send", noted)
+    # From a server far away each request takes longer than the documents in it.
+    assert len(list(shared_store.documents(uid_of(frames_run), "tiled"))) == len(frames_run)
+    assert 0 < len(asked) <= 4
+    assert len(set(asked)) == len(asked)
+
+
 def test_interleaved_streams_and_runs_keep_their_order(new_store):
     write = new_store.writer()
     one = list(documents(new_store.frames_dir, 5, scan=1))

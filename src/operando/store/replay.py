@@ -44,40 +44,44 @@ def from_journal(path: Path) -> Iterator[Entry]:
             yield entry
 
 
-def has_lines(run: Any) -> bool:
-    """Tell whether a run in Tiled carries its own journal."""
+def lines_of(run: Any) -> Any | None:
+    """Return the stream with a run's own journal, or None; one request, the way may be long."""
     from operando.store.live_writer import JOURNAL_KEY, JOURNAL_STREAM
 
-    if JOURNAL_STREAM not in list(run.base):
-        return False
-    return JOURNAL_KEY in run.base[JOURNAL_STREAM].metadata.get("data_keys", {})
+    try:
+        stream = run.base[JOURNAL_STREAM]
+    except KeyError:
+        return None
+    return stream if JOURNAL_KEY in stream.metadata.get("data_keys", {}) else None
 
 
-def from_lines(run: Any) -> Iterator[Entry]:
+def from_lines(stream: Any, uid: str) -> Iterator[Entry]:
     """Read the documents in a run's ``journal`` stream.
 
     Parameters
     ----------
-    run : bluesky_tiled_plugins.BlueskyRun
-        The run.
+    stream : tiled.client.composite.CompositeClient
+        As `lines_of` gives it.
+    uid : str
+        Of the run, for messages.
 
     Raises
     ------
     operando.errors.StoreError
         A line's checksum is wrong, or documents are missing.
     """
-    from operando.store.live_writer import JOURNAL_KEY, JOURNAL_STREAM, unpack
+    from operando.store.live_writer import JOURNAL_KEY, unpack
 
-    table = run.base[JOURNAL_STREAM].base["internal"].read()
+    table = stream.base["internal"].read()
     expected = None
     for text in table.sort_values("seq_num")[JOURNAL_KEY]:
         for line in unpack(text).splitlines(keepends=True):
             entry = unseal(line)
             if entry is None:
-                raise StoreError(f"run {run.metadata['start']['uid']}: a stored line is damaged")
+                raise StoreError(f"run {uid}: a stored line is damaged")
             # A line damaged on the disk before it was uploaded leaves a gap, never a step back.
             if expected is not None and entry.n < expected:
-                raise StoreError(f"run {run.metadata['start']['uid']}: lines out of order")
+                raise StoreError(f"run {uid}: lines out of order")
             expected = entry.n + 1
             yield entry
 
@@ -123,8 +127,8 @@ def entries(
             raise BadInput(f"run {key!r} has no journal in {places.journal}")
     run = store[key]
     if source in (Source.BEST, Source.TILED):
-        if has_lines(run):
-            return from_lines(run)
+        if (lines := lines_of(run)) is not None:
+            return from_lines(lines, str(run.metadata["start"]["uid"]))
         if source is Source.TILED:
             raise BadInput(f"run {key!r} was not written by operando; use the tables")
     return from_tables(run)
