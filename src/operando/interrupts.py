@@ -45,6 +45,12 @@ class Aborted(OperandoError):  # noqa: N818 - what happened, not what is wrong
         super().__init__(f"run {uid} was aborted; what it measured is stored")
 
 
+def what_failed(error: FailedStatus) -> BaseException:
+    """Give what a device said when it failed; the status says no more than that it did."""
+    cause = error.__cause__
+    return cause if isinstance(cause, OperandoError) else error
+
+
 class CtrlC:
     """Count presses of Ctrl-C and have the RunEngine pause; be told to end.
 
@@ -244,9 +250,7 @@ def _whole(
             engine.resume() if begun else engine(plan)
             return True
         except FailedStatus as error:
-            # It says that something failed; its cause says what.
-            cause = error.__cause__
-            raise (cause if isinstance(cause, OperandoError) else error) from cause
+            raise what_failed(error) from error.__cause__
         except RunEngineInterrupted:
             if engine.state == "idle":  # it was over before it could pause
                 return True

@@ -76,7 +76,7 @@ def test_after_a_dump_the_plan_waits_and_measures_again_what_was_dark(plan, make
         ring.refill()
 
     engine.subscribe(lose_it)
-    patient = Care(pause=5.0)  # long beside the ring's news: it is the suspender that waits
+    patient = Care(pause=2.0)  # long beside the ring's news: it is the suspender that waits
     engine(plan(station, **{**MAP, "care": patient}))
     assert closed == ["closed"]
     found = list(rows(engine.documents))

@@ -12,14 +12,14 @@ from typing import Any
 
 from bluesky import RunEngine
 from bluesky.preprocessors import SupplementalData
-from bluesky.utils import ProgressBarManager, RunEngineInterrupted
+from bluesky.utils import FailedStatus, ProgressBarManager, RunEngineInterrupted
 from rich.console import Console
 
 from operando import __version__
 from operando.harmless import Harmless
 from operando.interactive.metadata import StoredMetadata
 from operando.interactive.progress import RunProgress
-from operando.interrupts import Aborted, CtrlC
+from operando.interrupts import Aborted, CtrlC, what_failed
 from operando.remote_control import RemoteControl
 
 PAUSED = (
@@ -85,6 +85,8 @@ class PromptEngine(RunEngine):  # type: ignore[misc]
                 while True:
                     try:
                         return run()
+                    except FailedStatus as error:
+                        raise what_failed(error) from error.__cause__
                     except RunEngineInterrupted:
                         if self.state != "paused":
                             raise
