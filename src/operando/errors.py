@@ -2,7 +2,19 @@
 
 
 class OperandoError(Exception):
-    """Base of every error that operando raises on purpose."""
+    r"""Base of every error that operando raises on purpose.
+
+    What it says is one line that a terminal can show, whatever a file had in it.
+
+    Examples
+    --------
+    >>> str(OperandoError("no column 'a\x0bb'"))
+    "no column 'a b'"
+    """
+
+    def __str__(self) -> str:
+        """Say it in a line, blanks in place of what cannot be shown."""
+        return "".join(one if one.isprintable() else " " for one in super().__str__())
 
 
 class BadInput(OperandoError, ValueError):  # noqa: N818 - reads as what it is on the terminal

@@ -146,7 +146,7 @@ def test_what_json_cannot_hold_is_kept_as_far_as_it_can(tmp_path, caplog):
     entries = [entry for _, entry in read(path)]
     assert [entry.n for entry in entries] == [0, 1]
     assert entries[0].doc["(1, 2)"] == "key"
-    assert entries[0].doc["self"]["uid"] == "a"
+    assert entries[0].doc["self"] == "..."
     assert "as far as JSON can hold it" in caplog.text
 
 

@@ -6,6 +6,7 @@ draws it where a failure is to be made small, a seeded generator where streams c
 
 import copy
 import math
+from contextlib import suppress
 
 import numpy as np
 
@@ -145,22 +146,19 @@ def page(pick, documents, path):
     if at is None:
         return
     doc = documents[at][1]
-    stream = doc.get("descriptor")
-    same = [d for n, d in documents if n == "event" and d.get("descriptor") == stream]
-    try:
-        made = {
-            **doc,
-            **{key: [one[key] for one in same] for key in ("uid", "time", "seq_num")},
-            **{
-                part: {key: [one[part][key] for one in same] for key in doc[part]}
-                for part in ("data", "timestamps")
-            },
-        }
-        if pick.below(3) == 0:
-            column = made[pick.one(("data", "timestamps"))]
-            column[pick.one(list(column))].append(1.0)
-    except (KeyError, TypeError, IndexError, AttributeError):  # it was broken before
-        return
+    stream = str(doc.get("descriptor"))
+    same = [d for n, d in documents if n == "event" and str(d.get("descriptor")) == stream]
+    made = {
+        **doc,
+        **{key: [one[key] for one in same] for key in ("uid", "time", "seq_num")},
+        **{
+            part: {key: [one[part][key] for one in same] for key in doc[part]}
+            for part in ("data", "timestamps")
+        },
+    }
+    if pick.below(3) == 0:
+        column = made[pick.one(("data", "timestamps"))]
+        column[pick.one(list(column))].append(1.0)
     if pick.below(2):
         documents[:] = [(n, d) for n, d in documents if not any(d is one for one in same)]
         at = min(at, len(documents))
@@ -229,6 +227,7 @@ def broken_stream(pick, kind, path, faults=None):
     documents = good_run(kind, path)
     chosen = faults or [pick.one(FAULTS) for _ in range(1 + pick.below(3))]
     for fault in chosen:
-        if documents:
+        # What another fault has left may have nothing to be spoilt in this way.
+        with suppress(ValueError, KeyError, TypeError, IndexError, AttributeError):
             fault(pick, documents, path)
     return documents, [fault.__name__ for fault in chosen]

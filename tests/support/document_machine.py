@@ -214,13 +214,14 @@ class Machine:
             found = answer(kind, agent)
         except Exception as error:
             self._wrong(f"{kind}: a good run after broken ones: {error!r}")
-            self._renew(kind)
+            self.renew(kind)
             return
         if found != self.expected[kind]:
             self._wrong(f"{kind}: {found} of a good run after broken ones")
-            self._renew(kind)
+            self.renew(kind)
 
-    def _renew(self, kind):
+    def renew(self, kind):
+        """Put a new agent in the place of one."""
         self.agents[kind].close()
         self.agents[kind] = new_agent(kind)
 

@@ -18,9 +18,9 @@ from operando.agents.bayes_proposal import Hedge, Suggestion
 from operando.agents.bayes_search import Model, propose
 from operando.agents.bayes_space import Points
 from operando.agents.document_values import number
-from operando.agents.npz_file import write_arrays
+from operando.agents.npz_file import read_arrays, refusing, write_arrays
 from operando.agents.one_run import OneRun
-from operando.errors import AgentError, BadInput
+from operando.errors import AgentError
 
 __all__ = ["BayesOptAgent", "BayesOptConfig", "Knob"]
 
@@ -278,14 +278,12 @@ class BayesOptAgent(ReadsDocuments):
         BadInput
             If it is no such file.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
+        with refusing(path, "checkpoint of an optimiser"):
+            arrays = read_arrays(path)
             about = json.loads(str(arrays["about"]))
             spec = about["spec"]
-            config = BayesOptConfig.from_mapping(spec["config"])
             agent = cls(
-                config,
+                BayesOptConfig.from_mapping(spec["config"]),
                 objective=objective,
                 stream=spec["stream"],
                 name=spec["name"],
@@ -296,6 +294,4 @@ class BayesOptAgent(ReadsDocuments):
             agent._hedge = Hedge(tuple(about["gains"]), tuple(map(tuple, about["proposed"])))
             agent._asked = int(about["asked"])
             agent._failed = [tuple(one) for one in about["failed"]]
-        except (OSError, KeyError, ValueError, TypeError) as error:
-            raise BadInput(f"{path}: not a checkpoint of an optimiser ({error})") from None
-        return agent
+            return agent

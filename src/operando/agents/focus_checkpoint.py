@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from operando.agents.beam_profile import KnifeScan
-from operando.agents.npz_file import write_arrays
-from operando.errors import BadInput
+from operando.agents.document_values import number, whole
+from operando.agents.npz_file import read_arrays, refusing, write_arrays
 
 
 def write_scans(
@@ -46,23 +46,20 @@ def read_scans(path: Path) -> tuple[dict[str, Any], list[KnifeScan], int]:
     BadInput
         If it is no such file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+    with refusing(path, "checkpoint of scans"):
+        arrays = read_arrays(path)
         about = json.loads(str(arrays["about"]))
         scans, first = [], 0
         for one in about["scans"]:
-            part = slice(first, first := first + int(one["points"]))
+            part = slice(first, first := first + whole(one, "points"))
             scans.append(
                 KnifeScan(
                     one["direction"],
                     arrays["position"][part],
                     arrays["diode"][part],
                     arrays["i0"][part],
-                    one["setting"],
-                    float(one["time"]),
+                    {key: number(one["setting"], key) for key in one["setting"]},
+                    number(one, "time"),
                 )
             )
-        return about["spec"], scans, int(about["began"])
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise BadInput(f"{path}: not a checkpoint of scans ({error})") from None
+        return dict(about["spec"]), scans, whole(about, "began")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.agents.image_checks import refuse_endless
 from operando.agents.poni_files import quiet
 from operando.errors import BadInput
 
@@ -38,6 +39,7 @@ def image_frames(path: Path) -> Iterator[NDArray[Any]]:
         return
     import fabio
 
+    refuse_endless(path)
     with quiet():
         try:
             with fabio.open(str(path)) as file:
@@ -67,7 +69,10 @@ def _hdf5_frames(path: Path) -> Iterator[NDArray[Any]]:
                 if min(item.shape[-2:]) > 1 and item.size:
                     found[name] = item
 
-        file.visititems(look)
+        try:
+            file.visititems(look)
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise BadInput("cannot be read as HDF5: what it is made of is damaged") from error
         name = "entry/data/data" if "entry/data/data" in found else next(iter(found), None)
         if name is None:
             raise BadInput("holds no image dataset")
@@ -83,5 +88,5 @@ def _hdf5_frames(path: Path) -> Iterator[NDArray[Any]]:
             else:
                 for i in range(len(data)):
                     yield data[i]
-        except OSError as error:
+        except (OSError, RuntimeError, ValueError, MemoryError) as error:
             raise BadInput(f"dataset {name} cannot be read; is its compression known?") from error

@@ -19,9 +19,9 @@ from operando.agents.kinetics_record import KineticsRecord, Update
 from operando.agents.kinetics_settings import KineticsAgentConfig
 from operando.agents.kinetics_summary import Estimate
 from operando.agents.kinetics_words import odds, verdict
-from operando.agents.npz_file import write_arrays
+from operando.agents.npz_file import read_arrays, refusing, write_arrays
 from operando.agents.one_run import OneRun
-from operando.errors import AgentError, BadInput
+from operando.errors import AgentError
 
 __all__ = ["KineticsAgent", "KineticsAgentConfig"]
 
@@ -192,9 +192,8 @@ class KineticsAgent(ReadsDocuments):
         BadInput
             If it is no such file.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
+        with refusing(path, "checkpoint of a kinetics agent"):
+            arrays = read_arrays(path)
             about = json.loads(str(arrays["about"]))
             spec = about["spec"]
             config = KineticsAgentConfig.from_mapping(spec["config"])
@@ -204,9 +203,7 @@ class KineticsAgent(ReadsDocuments):
             if "record:times" in arrays:
                 agent._record = KineticsRecord(agent._weights(), config)
                 agent._record.restore(arrays)
-        except (OSError, KeyError, ValueError, TypeError) as error:
-            raise BadInput(f"{path}: not a checkpoint of a kinetics agent ({error})") from None
-        return agent
+            return agent
 
 
 def describe(record: KineticsRecord, update: Update | None = None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 from operando.errors import BadInput, StoreError
 from operando.physics.phases import LABELS
 
+#: What reading a line that is no label may raise.
+_NO_LABEL = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 _BEGINNING = b'{"run": "'  # of every line
 
 
@@ -122,7 +124,7 @@ def _read(path: Path) -> Iterable[PersonLabel]:
             continue
         try:
             yield _label(line)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except _NO_LABEL as error:
             if number == len(lines) and _is_torn(line):
                 return
             raise StoreError(f"{path}, line {number}, is no label: {error}") from error
@@ -148,7 +150,7 @@ def _mend(path: Path) -> None:
     try:
         _label(last)
         end, rest = len(whole + newline + last), b"\n"
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except _NO_LABEL:
         end, rest = len(whole + newline), b""
     with path.open("r+b") as file:
         file.truncate(end)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from operando.agents.map_state import MapGrid, MapMemory
-from operando.agents.npz_file import write_arrays
+from operando.agents.npz_file import read_arrays, refusing, write_arrays
 from operando.errors import BadInput
 
 
@@ -75,16 +75,19 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], AgentState]:
     BadInput
         If the file is absent or no checkpoint of a mapping agent.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes().decode())
-            grid = MapGrid(**{key: tuple(value) for key, value in header["grid"].items()})
-            memory = MapMemory(grid, arrays["two_theta"], float(arrays["wavelength"]))
-            for name in ("intensity", "variance", "exposure_s", "visits"):
-                getattr(memory, name)[:] = arrays[name]
-            memory.mark_changed()
-            suggested = {int(point) for point in arrays["suggested"]}
-            runs = [str(uid) for uid in header.get("runs", [])]
-            return header["spec"], AgentState(memory, suggested, int(header["next_id"]), runs)
-    except (OSError, KeyError, ValueError) as error:
-        raise BadInput(f"{path} is no checkpoint of a mapping agent: {error}") from error
+    with refusing(path, "checkpoint of a mapping agent"):
+        arrays = read_arrays(path)
+        header = json.loads(arrays["header"].tobytes().decode())
+        grid = MapGrid(**{key: tuple(value) for key, value in header["grid"].items()})
+        two_theta = arrays["two_theta"]
+        for name in ("intensity", "variance"):
+            if two_theta.ndim != 1 or arrays[name].shape != (grid.size, two_theta.size):
+                raise BadInput(f"{name} has the shape {arrays[name].shape}, which is no such map's")
+        memory = MapMemory(grid, two_theta, float(arrays["wavelength"]))
+        for name in ("intensity", "variance", "exposure_s", "visits"):
+            getattr(memory, name)[:] = arrays[name]
+        memory.mark_changed()
+        suggested = {int(point) for point in arrays["suggested"]}
+        runs = [str(uid) for uid in header.get("runs", [])]
+        spec = dict(header["spec"])
+        return spec, AgentState(memory, suggested, int(header["next_id"]), runs)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from operando.agents.npz_file import read_arrays, refusing
 from operando.agents.own_phases import OwnPhases
 from operando.agents.patterns import FloatArray, PowderPatterns
 from operando.agents.phase_calibration import identity_calibration, platt
@@ -28,6 +29,7 @@ from operando.agents.unknown import RESIDUAL_FEATURES
 from operando.errors import BadInput
 from operando.physics.phases import LABELS
 
+_LARGEST_MODEL = 500_000_000  # bytes of its arrays
 _BATCH = 4096  # patterns at a time: the working set stays in the cache
 _RESIN = LABELS.index("resin")
 
@@ -150,21 +152,17 @@ class PhaseClassifier:
         BadInput
             If the file is absent or no such model.
         """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                metadata = json.loads(arrays["metadata"].tobytes().decode())
-                return cls(
-                    Ensemble.from_arrays(arrays, "first"),
-                    Ensemble.from_arrays(arrays, "second"),
-                    np.asarray(arrays["unknown"], dtype=np.float32),
-                    np.asarray(arrays["calibration"], dtype=np.float32),
-                    metadata,
-                    OwnPhases.from_arrays(arrays, added)
-                    if (added := metadata.get("own"))
-                    else None,
-                )
-        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-            raise BadInput(f"{path} is not a phase model of operando: {error}") from error
+        with refusing(path, "phase model of operando"):
+            arrays = read_arrays(path, _LARGEST_MODEL)
+            metadata = json.loads(arrays["metadata"].tobytes().decode())
+            return cls(
+                Ensemble.from_arrays(arrays, "first"),
+                Ensemble.from_arrays(arrays, "second"),
+                np.asarray(arrays["unknown"], dtype=np.float32),
+                np.asarray(arrays["calibration"], dtype=np.float32),
+                metadata,
+                OwnPhases.from_arrays(arrays, added) if (added := metadata.get("own")) else None,
+            )
 
     def save(self, path: Path | str) -> None:
         """Write the model as an npz file of plain arrays."""

@@ -26,6 +26,7 @@ from operando.agents.map_network import network_version
 from operando.agents.map_state import MapMemory
 from operando.agents.map_suggestions import Suggestions
 from operando.agents.mapping_config import MappingConfig
+from operando.agents.npz_file import refusing
 from operando.agents.one_run import OneRun
 from operando.agents.own_maps import NamesOwnPhases
 from operando.agents.phase_classifier import PhaseClassifier
@@ -264,8 +265,9 @@ class PhaseMappingAgent(ReadsDocuments, AsksPeople, NamesOwnPhases):
     def from_checkpoint(cls, path: Path, *, label_path: Path | None = None) -> PhaseMappingAgent:
         """Rebuild an agent from the file of :meth:`checkpoint`; labels as for a new one."""
         spec, state = read_checkpoint(path)
-        config = MappingConfig.from_mapping(spec["config"])
-        agent = cls(config, name=spec["name"], checkpoint_path=path, label_path=label_path)
+        with refusing(path, "checkpoint of a mapping agent"):
+            config = MappingConfig.from_mapping(spec["config"])
+            agent = cls(config, name=spec["name"], checkpoint_path=path, label_path=label_path)
         agent._documents.restore(state.memory)
         agent._documents.runs = state.runs
         agent._suggestions.points = state.suggested

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from operando.agents.npz_file import write_arrays
+from operando.agents.npz_file import read_arrays, refusing, write_arrays
 from operando.agents.soc_documents import Pattern, SocMeasurement, XafsScan
 from operando.agents.soc_library import SocLibrary
-from operando.errors import BadInput
 
 _LIBRARY = "library:"
 
@@ -74,9 +73,8 @@ def read_checkpoint(
     BadInput
         If it is no such file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+    with refusing(path, "checkpoint of a charge"):
+        arrays = read_arrays(path)
         about = json.loads(str(arrays["about"]))
         of_library = {
             key.removeprefix(_LIBRARY): array
@@ -86,8 +84,6 @@ def read_checkpoint(
         library = SocLibrary.from_arrays(of_library) if of_library else None
         steps = [_step(at, step, arrays) for at, step in enumerate(about["steps"])]
         return dict(about["spec"]), library, steps
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise BadInput(f"{path}: not a checkpoint of a charge ({error})") from None
 
 
 def _step(at: int, step: Mapping[str, Any], arrays: Mapping[str, Any]) -> SocMeasurement:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from operando.agents.npz_file import write_arrays
+from operando.agents.npz_file import read_arrays, refusing, write_arrays
 from operando.agents.soc_documents import SocMeasurement, XafsScan
 from operando.agents.xanes import NormalisedSpectrum, normalise
 from operando.agents.xanes_lcf import ReferenceLibrary
@@ -142,11 +142,8 @@ class SocLibrary:
         BadInput
             If it is no such file.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls.from_arrays(dict(file))
-        except (OSError, KeyError, ValueError, TypeError) as error:
-            raise BadInput(f"{path}: not a library of references ({error})") from None
+        with refusing(path, "library of references"):
+            return cls.from_arrays(read_arrays(path))
 
 
 def state_name(soc: float) -> str:

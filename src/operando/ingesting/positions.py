@@ -92,6 +92,10 @@ class Positions:
         return {"shape": [ny, nx], "extents": [[y0, y1], [x0, x1]], "step": step_x}
 
 
+#: No number of a table of positions is as large, um or counts.
+_FARTHEST = 1e15
+
+
 def _axis(values: NDArray[np.float64]) -> tuple[float, float, int]:
     """First and last value of evenly spaced ones, and how many."""
     places = np.unique(np.round(values, 3))
@@ -141,7 +145,8 @@ def _numbers(path: Path, rows: list[dict[str, str]], column: str) -> NDArray[np.
             value = scale * float(row[column])
         except (TypeError, ValueError):
             value = math.nan
-        if not math.isfinite(value):
-            raise BadInput(f"{path}, row {number}: {column} is {row[column]!r}, not a number")
+        if not abs(value) < _FARTHEST:
+            told = str(row[column])[:40]
+            raise BadInput(f"{path}, row {number}: {column} is {told!r}, not a number to go by")
         values.append(value)
     return np.array(values)

@@ -69,7 +69,9 @@ class StoredMetadata(MutableMapping[str, Any]):
     def next_scan_id(self) -> int:
         """Take the next scan number, which no other session on the same file gets."""
         with self._changing() as values:
-            values["scan_id"] = int(values.get("scan_id", 0)) + 1
+            last = values.get("scan_id", 0)
+            # A file that somebody edited must not keep a run from being measured.
+            values["scan_id"] = last + 1 if isinstance(last, int) else 1
         return int(self._values["scan_id"])
 
     @contextmanager
@@ -97,7 +99,7 @@ class StoredMetadata(MutableMapping[str, Any]):
             return {}
         except OSError as error:
             raise StoreError(f"{self._path}: {error.strerror or error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             aside = self._path.with_suffix(".damaged")
             os.replace(self._path, aside)
             logger.warning("%s could not be read (%s): it is now %s", self._path, error, aside)

@@ -75,14 +75,15 @@ def _plain(value: object) -> object:
     return repr(value)
 
 
-def _tame(value: object, depth: int) -> object:
-    """Return a value with text for keys, no deeper than told, without what refers to itself."""
-    if isinstance(value, Mapping | list | tuple) and depth == 0:
-        return "..."
-    if isinstance(value, Mapping):
-        return {str(key): _tame(one, depth - 1) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_tame(one, depth - 1) for one in value]
+def _tame(value: object, above: tuple[int, ...] = ()) -> object:
+    """Return a value with text for keys, not too deep, without what holds itself."""
+    if isinstance(value, Mapping | list | tuple):
+        if len(above) == _DEEPEST or id(value) in above:
+            return "..."
+        here = (*above, id(value))
+        if isinstance(value, Mapping):
+            return {str(key): _tame(one, here) for key, one in value.items()}
+        return [_tame(one, here) for one in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _LARGEST:
         return hex(value)
     return value
@@ -112,7 +113,7 @@ def seal(n: int, name: str, doc: Mapping[str, Any]) -> bytes:
         text = _ENCODER.encode({"n": n, "name": name, "doc": doc})
     except (TypeError, ValueError, RecursionError) as error:
         logger.warning("a %s is kept as far as JSON can hold it: %s", name, error)
-        text = _ENCODER.encode({"n": n, "name": str(name), "doc": _tame(doc, _DEEPEST)})
+        text = _ENCODER.encode({"n": n, "name": str(name), "doc": _tame(doc)})
     body = text[:-1].encode()
     return b'%s%s%08x"}\n' % (body, _SEAL, zlib.crc32(body))
 
@@ -125,7 +126,7 @@ def unseal(line: bytes) -> Entry | None:
     try:
         record = json.loads(body + b"}")
         return Entry(int(record["n"]), str(record["name"]), record["doc"], line)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

@@ -77,7 +77,7 @@ def pending(store: RunningRuns, places: Places, uid: str) -> list[Request]:
             return []
         return [found for item in run.metadata.get(KEY, []) if (found := _request(item))]
     try:
-        lines = _path(places, uid).read_text().splitlines()
+        lines = _path(places, uid).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     return [found for line in lines if (found := _parsed(line))]
@@ -93,7 +93,7 @@ def _path(places: Places, uid: str) -> Any:
 def _parsed(line: str) -> Request | None:
     try:
         return _request(json.loads(line))
-    except ValueError:
+    except (ValueError, OverflowError, RecursionError):
         return None
 
 
