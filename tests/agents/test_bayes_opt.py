@@ -170,7 +170,7 @@ def test_points_without_a_place_and_numbers_that_are_none_are_refused():
     agent = BayesOptAgent(BayesOptConfig(KNOBS))
     with pytest.raises(AgentError, match="without knobs"):
         agent.ingest([{"objective": 1.0}])
-    with pytest.raises(AgentError, match="not a number"):
+    with pytest.raises(AgentError, match="a finite number is needed"):
         agent.ingest([{"a": 0.0, "b": 1.0, "objective": math.nan}])
     with pytest.raises(AgentError, match="not seen a point"):
         agent.report()
