@@ -48,7 +48,7 @@ class Row:
     remark : str
         What one must know to read the figures.
     status : str
-        ``measured``, ``not installed`` (the peer), ``no data`` or ``failed``.
+        ``measured``, ``not installed`` (the peer), ``not run``, ``no data`` or ``failed``.
     """
 
     what: str

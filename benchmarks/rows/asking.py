@@ -39,7 +39,7 @@ LARGEST = 4950
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    """Give a row for each peer, at the largest size it was asked at, and one for the goal."""
+    """Give a row for each peer and size that we were asked at as well, and one for the goal."""
     section = OfflineMap(SEED)
     sizes = FULL_SIZES if settings.full else SIZES
     with contextlib.ExitStack() as stack:
@@ -56,18 +56,19 @@ def rows(settings: Settings) -> Iterator[Row]:
     every = [think_time.FIRST, 200, 400, 800, 1600, 3200, LARGEST]
     growth = exponent(every, [np.median([near(one, n) for one in mine]) for n in every])
     for peer, asked in sizes.items():
-        largest = asked[-1]
-        what = f"tell and ask, {largest} points measured"
         if peer not in theirs:
+            what = f"tell and ask, {asked[-1]} points measured"
             yield absent(what, peer, "extra [gpcam]")
             continue
         peer_growth = exponent(asked, [np.median(theirs[peer][n]) for n in asked])
         remark = (
             f"ours grows as n^{growth:.2f} ({every[0]} to {every[-1]} points), the peer's as "
-            f"n^{peer_growth:.2f} ({asked[0]} to {largest})"
+            f"n^{peer_growth:.2f} ({asked[0]} to {asked[-1]})"
         )
-        ours = [near(one, largest) for one in mine]
-        yield compared(what, peer, "ms", ours, theirs[peer][largest], remark=remark)
+        for n in (size for size in asked if size >= think_time.FIRST):
+            what, ours = f"tell and ask, {n} points measured", [near(one, n) for one in mine]
+            last = remark if n == asked[-1] else ""
+            yield compared(what, peer, "ms", ours, theirs[peer][n], remark=last)
     yield compared(
         f"tell and ask, {LARGEST} points measured",
         "goal",

@@ -75,6 +75,10 @@ def told(found: Found, which: str) -> Iterator[Row]:
             yield compared(what, peer, "", *lists, more_is_better=True, remark=remark)
         elif not installed:
             yield absent(what, peer, "extra [gpcam]", ours=float(np.median(found[dwell, ours])))
+        else:
+            remark = f"so many questions, one after another, would take gpCAM minutes; {which}"
+            right = float(np.median(found[dwell, ours]))
+            yield Row(what, peer, ours=right, remark=remark, status="not run")
 
 
 def scored(section: OfflineMap, gpcam: PeerProcess | None) -> dict[tuple[float, str], float]:
