@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from operando.commands.report import report
 from operando.commands.runs import NEGATIVE_NUMBERS, runs, show
 from operando.commands.serve import serve
 from operando.commands.train import train
+from operando.confined import printable
 from operando.errors import BadInput, OperandoError
 
 app = typer.Typer(
@@ -67,8 +69,17 @@ def _main(
     """Experiment control and feedback agents for synchrotron beamlines."""
 
 
+class _OneLine(logging.Formatter):
+    """A message is one line, whatever the names in it: no line is forged, no terminal obeys."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return printable(super().formatMessage(record))
+
+
 def main() -> None:
     """Run the command line; one clear line and status 2 on bad input."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_OneLine())
     try:
         # A command that ends by typer.Exit has its status returned, not raised.
         status = app(standalone_mode=False)
@@ -92,5 +103,5 @@ def main() -> None:
 
 
 def _fail(message: Any, status: int) -> None:
-    print(f"operando: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"operando: {printable(' '.join(str(message).split()))}", file=sys.stderr)
     sys.exit(status)

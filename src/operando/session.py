@@ -14,6 +14,7 @@ from bluesky import RunEngine
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from operando.confined import readable_folders, reading_within
 from operando.devices.station import Station, simulated_mapping_station
 from operando.errors import BadInput
 from operando.event_loop import event_loop
@@ -162,7 +163,8 @@ def stored_runs(store: str, console: Console | None = None) -> Iterator[StoredRu
         # The RunEngine logs a plan's exception and raises it; whoever catches it tells the user.
         logging.getLogger("bluesky").addHandler(logging.NullHandler())
         engine.subscribe(opened.writer())
-        yield StoredRuns(engine, opened, console)
+        with reading_within(readable_folders(opened.frames_dir)):
+            yield StoredRuns(engine, opened, console)
 
 
 @contextmanager

@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import h5py
 import hdf5plugin  # noqa: F401  (registers the filters that frames are compressed with)
 import numpy as np
 from numpy.typing import NDArray
 
-from operando.errors import AgentError
+from operando.confined import READABLE_VARIABLE, file_of, may_read
+from operando.confined_hdf5 import dataset_at
+from operando.errors import AgentError, BadInput
 
 #: HDF5 cannot refresh a dataset that is open a second time in the same process, by another
 #: agent that reads the same frames. Hence a lock, and no dataset stays open.
@@ -78,14 +78,14 @@ class FrameReader:
                     )
                 time.sleep(0.01)
             return found
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, BadInput) as error:
             raise AgentError(f"cannot read frames from {resource['uri']}: {error}") from error
 
     def _look(self, uid: str, resource: Mapping[str, Any], start: int, stop: int) -> NDArray[Any]:
         """Read as many of the frames as can be seen now."""
         with _ONE_AT_A_TIME:
             if uid not in self._files:
-                self._files[uid] = _open(_path(resource["uri"]))
+                self._files[uid] = _open(resource)
             data = self._files[uid][resource["parameters"]["dataset"]]
             try:
                 if data.shape[0] < stop and data.file.swmr_mode:
@@ -103,23 +103,21 @@ class FrameReader:
         self._resources.clear()
 
 
-def _open(path: Path) -> h5py.File:
+def _open(resource: Mapping[str, Any]) -> h5py.File:
+    """Open a file that may be read, with all that its dataset is made of."""
+    path = file_of(resource["uri"])
+    if not may_read(path):
+        raise BadInput(
+            f"it is not in the folder of the store's frames, nor in one of {READABLE_VARIABLE}"
+        )
     # A file that is closed already needs no SWMR and may not allow it.
     try:
-        return h5py.File(path, "r", libver="latest", swmr=True)
+        file = h5py.File(path, "r", libver="latest", swmr=True)
     except (OSError, ValueError):
-        return h5py.File(path, "r")
-
-
-def _path(uri: str) -> Path:
-    """File of a ``file://`` address.
-
-    Examples
-    --------
-    >>> _path("file://localhost/data/a%20b.h5").as_posix()
-    '/data/a b.h5'
-    """
-    parsed = urlparse(uri)
-    if parsed.scheme not in ("file", ""):
-        raise AgentError(f"frames at {uri} are not in a file that can be read here")
-    return Path(unquote(parsed.path))
+        file = h5py.File(path, "r")
+    try:
+        dataset_at(file, resource["parameters"]["dataset"], may_read).id.close()
+    except BaseException:
+        file.close()
+        raise
+    return file

@@ -16,6 +16,10 @@ from operando.errors import BadInput
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs")
 IMAGE_SUFFIXES = (".tif", ".tiff", ".edf", ".cbf", ".img", ".mccd", ".mar3450", *HDF5_SUFFIXES)
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# What fabio would take for an image by its first bytes: XML, which names files and entities.
+_NO_IMAGES = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
+
 
 def image_frames(path: Path) -> Iterator[NDArray[Any]]:
     """Read the frames of an image file one after the other.
@@ -34,9 +38,12 @@ def image_frames(path: Path) -> Iterator[NDArray[Any]]:
     BadInput
         If there is no image in it.
     """
-    if path.suffix.lower() in HDF5_SUFFIXES:
+    beginning = _beginning(path)
+    if path.suffix.lower() in HDF5_SUFFIXES or beginning.startswith(_HDF5):
         yield from _hdf5_frames(path)
         return
+    if beginning.lstrip().startswith(_NO_IMAGES):
+        raise BadInput("is no image, whatever its name")
     import fabio
 
     refuse_endless(path)
@@ -53,9 +60,19 @@ def image_frames(path: Path) -> Iterator[NDArray[Any]]:
     yield from frames
 
 
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(32)
+    except OSError:  # said below, as of all that cannot be read
+        return b""
+
+
 def _hdf5_frames(path: Path) -> Iterator[NDArray[Any]]:
     import h5py
     import hdf5plugin  # noqa: F401  (registers the filters that frames are compressed with)
+
+    from operando.confined_hdf5 import beside, check
 
     try:
         file = h5py.File(path, "r")
@@ -82,6 +99,7 @@ def _hdf5_frames(path: Path) -> Iterator[NDArray[Any]]:
                 "is known only if it is entry/data/data"
             )
         data = found[name]
+        check(data, beside(path))
         try:
             if data.ndim == 2:
                 yield data[...]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
+import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from operando.confined import within
 from operando.errors import BadInput
 
 _NUMBERS = (
@@ -51,6 +54,9 @@ class Geometry:
         for key in ("distance", "poni1", "poni2"):
             if key not in said:
                 raise BadInput(f"{path} is not a PONI file: it has no {key.capitalize()}")
+        for file in _files_named(said):
+            if not within(Path(file), [path.parent]):
+                raise BadInput(f"{path} names the file {file}, which is not in its folder")
         present = [key for key in _NUMBERS if said.get(key, "none").lower() != "none"]
         numbers = {key: _poni_number(path, key, said[key]) for key in present}
         for key in ("distance", "wavelength", "pixelsize1", "pixelsize2"):
@@ -90,6 +96,20 @@ def _poni_entries(path: Path) -> dict[str, str]:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from error
     pairs = [line.split(":", 1) for line in lines if ":" in line and not line.startswith("#")]
     return {key.strip().lower(): value.strip() for key, value in pairs}
+
+
+def _files_named(said: Mapping[str, str]) -> Iterator[str]:
+    """Give the files that pyFAI would open because of what a PONI file says."""
+    config: Any = None
+    with suppress(ValueError, RecursionError):
+        config = json.loads(said.get("detector_config", ""))
+    values = {**(config if isinstance(config, dict) else {}), **said}
+    for key, value in values.items():
+        file = key.lower() in ("filename", "splinefile", "maskfile")
+        if file and isinstance(value, str) and value.lower() != "none":
+            yield value
+    if os.path.isfile(said.get("detector", "")):
+        yield said["detector"]
 
 
 def _poni_number(path: Path, key: str, text: str) -> float:

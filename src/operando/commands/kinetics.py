@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operando.commands.options import Json, console, print_json
+from operando.commands.options import Json, console, plain, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,11 +67,10 @@ def kinetics(
 
 
 def _table(name: str, fit: SignalFit) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     known = fit.onset == "inside"
-    table = Table("law", title=f"{escape(name)}: {fit.summary.frames} points")
+    table = Table("law", title=f"{plain(name)}: {fit.summary.frames} points")
     for head in ("t0, s", "k, 1/s", "shape", "log evidence", "probability"):
         table.add_column(head, justify="right")
     for law, model in fit.summary.models.items():

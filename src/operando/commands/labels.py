@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from operando.agents.pattern_files import find_peaks, read_patterns
 from operando.agents.patterns import PowderPatterns
 from operando.agents.phase_classifier import PhaseClassifier, PhaseLabels, expit
+from operando.commands.options import plain
 from operando.errors import BadInput
 from operando.physics.phases import DISPLAY_NAMES, LABELS
 
@@ -133,4 +133,4 @@ def labels_table(result: dict[str, Any]) -> Table:
 
 def _shown(label: str) -> str:
     """Name a label for people; an added phase is called as its file is."""
-    return DISPLAY_NAMES.get(label) or escape(label)
+    return DISPLAY_NAMES.get(label) or plain(label)

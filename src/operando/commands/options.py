@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
+from operando.confined import printable
 from operando.errors import BadInput
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
@@ -42,6 +44,17 @@ StationName = Annotated[
 def console(quiet: bool = False) -> Console:
     """Messages for people go to stderr, so that stdout holds the answer alone."""
     return Console(stderr=True, quiet=quiet)
+
+
+def plain(value: Any) -> str:
+    r"""Write a value for a table: no markup, nothing that a terminal would obey; None is nothing.
+
+    Examples
+    --------
+    >>> plain("steel [bold]\x1b[31m"), plain(None)
+    ('steel \\[bold]\\x1b\\[31m', '')
+    """
+    return "" if value is None else escape(printable(str(value)))
 
 
 def print_json(result: dict[str, Any]) -> None:

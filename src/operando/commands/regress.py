@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operando.commands.options import Json, console, print_json
+from operando.commands.options import Json, console, plain, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,11 +86,10 @@ def _draw(result: RegressionResult, path: Path) -> None:
 
 
 def _scores(result: RegressionResult) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
-        title=f"{escape(result.table.target_name)}: {len(result.table.target)} rows, "
+        title=f"{plain(result.table.target_name)}: {len(result.table.target)} rows, "
         f"{len(result.table.names)} variables"
     )
     for head in ("R² on rows left out", "one out", "nested", "blocks", "alpha", "chosen"):
@@ -102,7 +101,7 @@ def _scores(result: RegressionResult) -> Table:
     if result.baseline_r2 is not None and result.baseline_block_r2 is not None:
         # Nothing of a polynomial of a given degree is chosen, so plain and nested are the same.
         one = f"{result.baseline_r2:.4f}"
-        name = f"{escape(str(result.table.soc_name))} alone, degree {result.config.baseline_degree}"
+        name = f"{plain(result.table.soc_name)} alone, degree {result.config.baseline_degree}"
         table.add_row(name, one, one, f"{result.baseline_block_r2:.4f}", "", "")
     if result.shuffled:
         table.caption = (
@@ -113,7 +112,6 @@ def _scores(result: RegressionResult) -> Table:
 
 def _variables(result: RegressionResult) -> Table:
     import numpy as np
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("variable", title="coefficients, SD of the target for one SD")
@@ -124,5 +122,5 @@ def _variables(result: RegressionResult) -> Table:
         if not (lasso[i] or net[i]):
             break
         cells = [f"{value:+.3f}" if value else "" for value in (lasso[i], net[i])]
-        table.add_row(escape(result.table.names[i]), *cells, f"{result.stability.frequency[i]:.2f}")
+        table.add_row(plain(result.table.names[i]), *cells, f"{result.stability.frequency[i]:.2f}")
     return table

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operando.commands.options import Dask, Json, Speed, Store, console, parse_speed, print_json
+from operando.commands.options import (
+    Dask,
+    Json,
+    Speed,
+    Store,
+    console,
+    parse_speed,
+    plain,
+    print_json,
+)
 from operando.errors import BadInput
 
 if TYPE_CHECKING:
@@ -85,7 +94,6 @@ def replay(
 
 def _print(report: dict[str, Any], result: Replay) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     screen = Console()
@@ -98,9 +106,9 @@ def _print(report: dict[str, Any], result: Replay) -> None:
     specs = [*([own["agent"]] if own else []), report["agent"]]
     reports = [*([own["report"]] if own else []), report["report"]]
     for key in ("class", "config", "model_version"):
-        table.add_row(key, *(escape(str(spec.get(key, ""))) for spec in specs))
+        table.add_row(key, *(plain(spec.get(key)) for spec in specs))
     for key in dict.fromkeys(key for one in reports for key in one):
-        table.add_row(key, *(escape(_short(one.get(key))) for one in reports))
+        table.add_row(plain(key), *(plain(_short(one.get(key))) for one in reports))
     screen.print(table)
     screen.print(
         f"{report['decisions']} decisions, {report['compared']} of them the agent's own; "
@@ -115,7 +123,6 @@ def _print(report: dict[str, Any], result: Replay) -> None:
 
 def _print_differences(result: Replay, screen: Any) -> None:
     """Show the first decision that differs, figure by figure."""
-    from rich.markup import escape
     from rich.table import Table
 
     first = result.differences[0]
@@ -125,7 +132,7 @@ def _print_differences(result: Replay, screen: Any) -> None:
         table.add_column(title)
     for one in result.differences:
         if (one.stream, one.decision) == (first.stream, first.decision):
-            table.add_row(one.key, escape(str(one.stored)), escape(str(one.replayed)))
+            table.add_row(plain(one.key), plain(one.stored), plain(one.replayed))
     screen.print(table)
 
 

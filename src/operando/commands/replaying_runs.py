@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from operando.confined import readable_folders, reading_within
 from operando.plans.progress import lineage
 from operando.replaying import Replay, changed_spec, replay_run
 from operando.replaying.references import rebuild_with_references
@@ -38,6 +40,8 @@ class Gathered:
         Of the run that its references were measured in, by its uid.
     own, chosen : mapping
         The run's own agent, and the one that it is fed to.
+    readable : tuple of Path
+        Folders in which its frames may be.
     """
 
     documents: Documents
@@ -45,6 +49,7 @@ class Gathered:
     references: Mapping[str, Documents]
     own: Mapping[str, Any]
     chosen: Mapping[str, Any]
+    readable: tuple[Path, ...]
 
     def agent(self, spec: Mapping[str, Any]) -> Any:
         """Make an agent of a description."""
@@ -66,7 +71,9 @@ def gather(
     earlier = [pair for run in lineage(read, str(start.get("resumes", ""))) for pair in run]
     library = any((spec.get("config") or {}).get("library") for spec in (own, chosen))
     key = str(start.get("references") or "")
-    return Gathered(documents, earlier, {key: read(key)} if key and library else {}, own, chosen)
+    references = {key: read(key)} if key and library else {}
+    readable = readable_folders(stored.frames_dir)
+    return Gathered(documents, earlier, references, own, chosen, readable)
 
 
 def replay_gathered(
@@ -88,6 +95,11 @@ def replay_gathered(
         The JSON object of ``operando replay``.
     Replay
     """
+    with reading_within(run.readable):
+        return _replayed(run, speed, bars)
+
+
+def _replayed(run: Gathered, speed: float, bars: Bars) -> tuple[dict[str, Any], Replay]:
     result, built = _feed(run, run.chosen, speed, bars("replaying"))
     report = {
         "uid": result.uid,

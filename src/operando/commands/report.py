@@ -9,6 +9,7 @@ import typer
 
 from operando.commands.options import Json, Store, console, print_json
 from operando.commands.runs import Run
+from operando.confined import short_name
 from operando.errors import BadInput
 
 
@@ -30,7 +31,7 @@ def report(
 
     with opened(store, console()) as stored:
         full = str(stored.find(uid).metadata["start"]["uid"])
-        path = out or Path(f"report-{full[:8]}.html")
+        path = out or Path(f"report-{short_name(full)}.html")
         runs = with_predecessors(stored.documents, full)
         try:
             write_report(runs, path, stored.name)

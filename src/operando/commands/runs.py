@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from operando.commands.options import Json, Store, console, print_json
+from operando.commands.options import Json, Store, console, plain, print_json
 from operando.errors import BadInput
 
 #: Lets ``-1`` be a run instead of an option.
@@ -114,20 +114,20 @@ def _print_runs(rows: list[dict[str, Any]], total: int, name: str) -> None:
 
     from operando.commands.stored import clock_time
 
-    table = Table(title=f"{total} run(s) in {name}")
+    table = Table(title=f"{total} run(s) in {plain(name)}")
     for title in ("uid", "scan", "began", "plan", "sample", "agent", "events", "ended"):
         side: Any = "right" if title in ("scan", "events") else "left"
         table.add_column(title, justify=side, no_wrap=title in ("uid", "began"))
     for row in rows:
         table.add_row(
-            row["uid"][:8],
-            _text(row["scan_id"]),
+            plain(row["uid"][:8]),
+            plain(row["scan_id"]),
             clock_time(row["time"]),
-            _text(row["plan"]),
-            _text(row["sample"]),
-            _text(row["agent"]),
+            plain(row["plan"]),
+            plain(row["sample"]),
+            plain(row["agent"]),
             str(sum(row["events"].values())) if row["events"] else "",
-            row["exit_status"] or "[yellow]running[/yellow]",
+            plain(row["exit_status"]) or "[yellow]running[/yellow]",
         )
     Console().print(table)
 
@@ -139,34 +139,28 @@ def _print_run(result: dict[str, Any]) -> None:
     from operando.commands.stored import clock_time
 
     screen = Console()
-    about = Table(title=f"run {result['uid']}", show_header=False)
+    about = Table(title=f"run {plain(result['uid'])}", show_header=False)
     about.add_column(style="bold")
     about.add_column(overflow="fold")
     about.add_row("began", clock_time(result["time"]))
     if result["duration_s"] is not None:
         about.add_row("took", f"{result['duration_s']:.1f} s")
-    about.add_row("ended", result["exit_status"] or "[yellow]still running[/yellow]")
+    about.add_row("ended", plain(result["exit_status"]) or "[yellow]still running[/yellow]")
     if reason := result["stop"].get("reason"):
-        about.add_row("reason", _text(reason))
+        about.add_row("reason", plain(reason))
     shown = ("uid", "time", "hints", "versions")
     for key, value in result["start"].items():
         if key not in shown:
-            about.add_row(key, _text(value))
+            about.add_row(plain(key), plain(value))
     screen.print(about)
     for stream, said in result["streams"].items():
-        table = Table(title=f"{stream}: {result['events'].get(stream, '?')} events")
+        table = Table(title=f"{plain(stream)}: {result['events'].get(stream, '?')} events")
         for title in ("key", "type", "shape", "units", "kept as"):
             table.add_column(title)
         for key, described in said["data_keys"].items():
             shape = " × ".join(str(n) for n in described["shape"])
             kept = "frames" if described["external"] else "table"
-            table.add_row(key, described["dtype"], shape, described["units"], kept)
+            table.add_row(*map(plain, (key, described["dtype"], shape, described["units"])), kept)
         screen.print(table)
     if "figure" in result:
-        screen.print(f"picture: {_text(result['figure'])}")
-
-
-def _text(value: Any) -> str:
-    from rich.markup import escape
-
-    return "" if value is None else escape(str(value))
+        screen.print(f"picture: {plain(result['figure'])}")

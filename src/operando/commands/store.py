@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operando.commands.options import Json, Store, console, print_json
+from operando.commands.options import Json, Store, console, plain, print_json
 
 if TYPE_CHECKING:
     from operando.store.facade import Status
@@ -56,14 +56,13 @@ def _report(result: Status, as_json: bool) -> None:
         print_json(asdict(result))
         return
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     screen = Console()
     there = f"{result.runs} run(s)" if result.reachable else "[red]does not answer[/red]"
-    screen.print(f"{escape(result.store)}: {there}")
+    screen.print(f"{plain(result.store)}: {there}")
     if result.elsewhere:
-        uids = ", ".join(uid[:8] for uid in result.elsewhere)
+        uids = ", ".join(plain(uid[:8]) for uid in result.elsewhere)
         screen.print(f"being measured by another process: {uids}")
     if not result.waiting:
         screen.print("nothing waits")
@@ -72,7 +71,7 @@ def _report(result: Status, as_json: bool) -> None:
     for title in ("run", "documents", "of them in Tiled", "in memory", "closed", "why"):
         table.add_column(title)
     for run in result.waiting:
-        cells: list[Any] = [run.uid[:8], run.documents, run.uploaded, run.in_memory]
+        cells: list[Any] = [plain(run.uid[:8]), run.documents, run.uploaded, run.in_memory]
         closed = "yes" if run.closed else "no"
-        table.add_row(*map(str, cells), closed, escape(run.problem or ""))
+        table.add_row(*map(str, cells), closed, plain(run.problem))
     screen.print(table)

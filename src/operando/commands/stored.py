@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from operando.confined import printable, readable_folders, reading_within, short_name
 from operando.errors import BadInput, OperandoError, StoreError
 
 if TYPE_CHECKING:
@@ -46,16 +47,20 @@ def opened(target: str | None, console: Console, *, create: bool = False) -> Ite
         It cannot be opened, or not be read because it is read-only.
     """
     from operando.store import open_store
+    from operando.store.connection import without_key
 
     name = target or DEFAULT_STORE
     with open_store(
         name, create=create, progress=lambda line: console.print(f"[dim]{line}[/dim]")
     ) as store:
         try:
-            yield store
+            with reading_within(readable_folders(store.frames_dir)):
+                yield store
         except OperandoError:
             raise
         except Exception as error:
+            if said := _refused(error):
+                raise StoreError(f"store {without_key(name)}: {said}") from error
             if Path(name).is_dir() and not os.access(name, os.W_OK):
                 # SQLite needs to write beside a table even to read it.
                 raise StoreError(
@@ -63,6 +68,13 @@ def opened(target: str | None, console: Console, *, create: bool = False) -> Ite
                     "write; runs, show and replay work, for they do without"
                 ) from error
             raise
+
+
+def _refused(error: Exception) -> str | None:
+    """Say what Tiled refuses to do; nothing if that is not what went wrong."""
+    from tiled.client.utils import ClientError
+
+    return printable(str(error).splitlines()[0]) if isinstance(error, ClientError) else None
 
 
 def run_summary(run: Any) -> dict[str, Any]:
@@ -122,7 +134,7 @@ def draw_run(store: Store, uid: str, path: Path | None = None) -> Path:
             for name, doc in documents:
                 panel(name, doc)
         plan = str(runs[-1][0][1].get("plan_name", "run"))
-        path = path or Path(f"{re.sub('[^A-Za-z0-9_-]', '_', plan)}-{uid[:8]}.png")
+        path = path or Path(f"{re.sub('[^A-Za-z0-9_-]', '_', plan)}-{short_name(uid)}.png")
         save_panel(panel, path)
     except (OSError, ValueError) as error:
         raise BadInput(f"no picture in {path}: {error}") from error

@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from bokeh.server.auth_provider import AuthProvider
-from tornado.web import RequestHandler, create_signed_value, decode_signed_value
+from tornado.web import HTTPError, RequestHandler, create_signed_value, decode_signed_value
 
 from operando.store.serving import Keys
 
@@ -58,9 +58,16 @@ class KeyAuth(AuthProvider):  # type: ignore[misc]
         return str(create_signed_value(self._secret, COOKIE, role), "ascii")
 
     @property
-    def get_user(self) -> Any:
+    def get_user_async(self) -> Any:
         """Bokeh's hook: the role of a request."""
-        return lambda handler: self.role(handler.get_cookie(COOKIE))
+
+        async def role_of(handler: RequestHandler) -> str | None:
+            role = self.role(handler.get_cookie(COOKIE))
+            if role is None and handler.request.headers.get("Upgrade"):
+                raise HTTPError(403)  # before a websocket is open, which cannot be sent elsewhere
+            return role
+
+        return role_of
 
     @property
     def login_url(self) -> str:

@@ -19,6 +19,7 @@ from operando.agents.soc_reduction import SHELLS
 from operando.agents.soc_table import SocTableAgent
 from operando.agents.sparse_regression import RegressionResult
 from operando.battery_session import battery_session
+from operando.confined import short_name
 from operando.demos.battery_runs import (
     VoltageTrace,
     charging_agent,
@@ -111,7 +112,7 @@ def run_battery_demo(settings: BatteryDemo, console: Console) -> dict[str, Any]:
         regression = _regression(agent)
         agent.close()
     # Only now, with everything measured and reduced, is truth looked at.
-    figures = settings.out / f"battery-{uid[:8]}"
+    figures = settings.out / f"battery-{short_name(uid)}"
     hours = np.array(trace.seconds) / 3600.0
     picture = ChargePicture(rows, agent.config.states, hours, np.array(trace.volts), _truth)
     console.print("[dim]drawing[/dim]")

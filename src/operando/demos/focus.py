@@ -15,6 +15,7 @@ from rich.table import Table
 from operando.agents.coordinate_scan import CoordinateScanAgent
 from operando.agents.focus_agent import FocusAgent, FocusConfig
 from operando.agents.focus_scans import FocusesByScans
+from operando.confined import short_name
 from operando.errors import BadInput
 from operando.figures.panels import FollowingPanel, save_panel
 from operando.focusing_session import FocusingSession, focusing_session
@@ -146,7 +147,7 @@ def _run(
     began = clock.now()
     uid = session.run(plan, agent, panel, title=title)
     report = agent.report()
-    path = save_panel(panel, figures / f"{uid[:8]}.png")
+    path = save_panel(panel, figures / f"{short_name(uid)}.png")
     panel.close()
     return {
         "uid": uid,

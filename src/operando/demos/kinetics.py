@@ -17,6 +17,7 @@ from operando.agents.kinetics_config import KineticsConfig
 from operando.agents.kinetics_engine import KineticsEngine
 from operando.agents.kinetics_record import KineticsRecord, Update
 from operando.agents.kinetics_words import BEGUN
+from operando.confined import short_name
 from operando.demos.following import followed
 from operando.devices.exposure import READOUT_S
 from operando.errors import AgentError, BadInput
@@ -169,7 +170,7 @@ def run_kinetics_demo(settings: KineticsDemo, console: Console) -> dict[str, Any
     # Only now, with everything measured and inferred, is truth looked at.
     truth = Truth(onset - record.origin, settings.truth().rate, settings.law)
     answer = describe(record)
-    figures = settings.out / f"kinetics-{uid[:8]}"
+    figures = settings.out / f"kinetics-{short_name(uid)}"
     console.print("[dim]drawing[/dim]")
     paths = [
         draw_kinetics(record, truth, PUBLISHED_SD, figures / "kinetics.png"),

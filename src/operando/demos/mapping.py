@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from operando.agents.phase_classifier import decode, expit
+from operando.confined import short_name
 from operando.demos.following import followed
 from operando.demos.mapping_runs import measure_map, measure_raster, read_earlier
 from operando.demos.mapping_settings import MappingDemo
@@ -82,7 +83,7 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         extent_um=_extent(settings),
     )
     console.print("[dim]drawing[/dim]")
-    figures = draw_map(picture, settings.out / f"mapping-{uid[:8]}", truth)
+    figures = draw_map(picture, settings.out / f"mapping-{short_name(uid)}", truth)
     final = _score(truth, answer.logit)
     return {
         "uid": uid,

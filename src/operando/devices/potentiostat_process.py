@@ -9,6 +9,7 @@ limits and its records. Started with a JSON file of `ProcessSettings`::
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from operando import errors
+from operando.confined import without_keys
 from operando.devices.cell_faults import FAULTS, CellLimits, DriverLost
 from operando.devices.driver_port import Record, Recording, Snapshot
 from operando.errors import BadInput, DeviceError, OperandoError
@@ -158,7 +160,7 @@ def launch(settings: ProcessSettings, *, timeout: float = 30.0) -> subprocess.Po
     path = Path(settings.socket).with_suffix(".json")
     path.write_text(json.dumps(asdict(settings)), encoding="utf-8")
     command = [sys.executable, "-m", __name__, str(path)]
-    process = subprocess.Popen(command, start_new_session=True)
+    process = subprocess.Popen(command, start_new_session=True, env=without_keys(os.environ))
     deadline = time.monotonic() + timeout
     while not Path(settings.socket).exists():
         if process.poll() is not None or time.monotonic() > deadline:

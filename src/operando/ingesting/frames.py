@@ -49,6 +49,9 @@ def frame_files(folder: Path, pattern: str = "*") -> list[Path]:
     """
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder")
+    # A pattern that begins at the root or goes up leads to other folders.
+    if not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise BadInput(f"--pattern is {pattern!r}; names in the folder, like *.tif, are needed")
     files = sorted(p for p in folder.glob(pattern) if p.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
         raise BadInput(f"{folder} holds no images named {pattern} ({', '.join(IMAGE_SUFFIXES)})")

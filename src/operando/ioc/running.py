@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import IO
 
+from operando.confined import without_keys
 from operando.errors import DeviceError
 from operando.ioc.address import Address, client_environment
 from operando.ioc.process import require_caproto
@@ -98,6 +99,7 @@ def _child(settings: IocSettings, address: Address) -> Iterator[None]:
         [sys.executable, "-m", "operando.ioc", told],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env=without_keys(os.environ),
         text=True,
         # Ctrl-C in the terminal is for the measurement, which would lose its devices.
         start_new_session=True,

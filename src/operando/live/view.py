@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
+from operando.confined import without_keys
 from operando.live.protocol import DRAWN, SAID
 from operando.live.showing import notebook_screen
 from operando.store.journal import seal
@@ -111,7 +112,8 @@ class LiveView:
     def _begin(self) -> subprocess.Popen[bytes]:
         """Start the process that draws."""
         # One thread for its matrices: the other cores have a measurement to run.
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = without_keys(os.environ)
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         window = "--window" if self._window else "--no-window"
         process = subprocess.Popen(
             [sys.executable, "-m", "operando.live.drawing", str(self.path), window, *self._options],

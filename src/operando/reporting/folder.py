@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from operando.confined import short_name
+
 _JOBS = {"map": "mapping", "soc": "battery", "measure_ends": "kinetics", "watch": "kinetics"}
 
 
@@ -28,4 +30,4 @@ def report_path(folder: Path, start: Mapping[str, Any]) -> Path:
     """
     plan = str(start.get("plan_name", "run"))
     job = _JOBS.get(plan) or _JOBS.get(plan.partition("_")[0]) or re.sub(r"\W", "_", plan)
-    return folder / f"{job}-{str(start.get('uid', ''))[:8]}" / "report.html"
+    return folder / f"{job}-{short_name(str(start.get('uid', '')))}" / "report.html"

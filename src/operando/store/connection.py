@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -15,14 +16,16 @@ _PATIENCE = 2.0
 
 
 def without_key(address: str) -> str:
-    """Drop what follows ``?`` in an address: its key may be there.
+    """Drop what follows ``?`` in an address, and who is before ``@``: keys may be there.
 
     Examples
     --------
     >>> without_key("http://127.0.0.1:8000/api/v1?api_key=secret")
     'http://127.0.0.1:8000/api/v1'
+    >>> without_key("https://me:secret@host/api/v1")
+    'https://host/api/v1'
     """
-    return address.split("?")[0]
+    return re.sub(r"(?<=//)[^/]*@", "", address.split("?")[0].split("#")[0])
 
 
 def knock(address: str) -> None:
@@ -65,6 +68,7 @@ def remote(address: str, api_key: str | None) -> Any:
         return from_uri(address, **key)
     except Exception as error:
         line = f"{type(error).__name__}: {error}".splitlines()[0]
+        line = line.replace(address, without_key(address))
         raise StoreError(f"store {without_key(address)}: {line}") from error
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from operando.confined import readable_folders
 from operando.errors import BadInput, StoreError
 from operando.store.places import Places
 
@@ -176,23 +177,32 @@ def application(
     from tiled.config import Authentication
     from tiled.server.app import build_app
 
+    from operando.store.confining import Confining, hdf5_adapter, refused
+
+    folders = tuple(folder.resolve() for folder in (*readable_folders(places.frames), *readable))
     logging.getLogger("tiled.server.app").setLevel(logging.WARNING)
     _let_readers_in(places.tables)
     tree = from_uri(
         f"sqlite:///{places.catalog}",
         specs=[{"name": "CatalogOfBlueskyRuns", "version": "3.0"}],
         writable_storage=[places.data.as_uri(), f"sqlite:///{places.tables}"],
-        readable_storage=[folder.as_uri() for folder in (places.frames, *readable)],
+        readable_storage=[folder.as_uri() for folder in folders],
+        adapters_by_mimetype={"application/x-hdf5": hdf5_adapter(folders)},
         cache_config=dict(_STREAMING) if streaming else None,
     )
-    return build_app(
+    app = build_app(
         tree,
+        # A file as it is may hold more than the frames that a run refers to.
+        server_settings={"expose_raw_assets": False},
         authentication=Authentication(
             single_user_api_key=api_key or _PROCESS_KEY, allow_anonymous_access=anonymous
         ),
         serialization_registry=exporters(),
         include_routers=[validator],
     )
+    app.add_middleware(Confining, folders=(*folders, places.data))
+    app.add_exception_handler(RuntimeError, refused)
+    return app
 
 
 def connect(places: Places) -> Any:

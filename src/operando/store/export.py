@@ -15,12 +15,14 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.confined import file_name, printable, short_name
 from operando.errors import BadInput
 
 if TYPE_CHECKING:
     from operando.store.facade import Store
 
 _BLOCK_BYTES = 64e6
+_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Progress = Callable[[int], None]
 
@@ -64,7 +66,7 @@ def export_run(
     operando.errors.BadInput
         The folder cannot be written.
     """
-    stem = run.metadata["start"]["uid"][:8]
+    stem = short_name(str(run.metadata["start"]["uid"]))
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +85,7 @@ def export_run(
 def _draft(path: Path) -> Iterator[Path]:
     """Give another name to write to, which becomes `path` when all went well."""
     draft = path.with_name(f".{path.name}.part")
+    draft.unlink(missing_ok=True)  # of an export that was killed, or a link to somewhere else
     try:
         yield draft
         draft.replace(path)
@@ -113,16 +116,35 @@ def _write_tables(store: Store, run: Any, folder: Path, stem: str) -> list[Path]
     written = []
     for name in store.streams(run):
         table = columns(run[name])
-        with _draft(folder / f"{stem}-{name}.csv") as path, path.open("w", newline="") as file:
+        target = folder / f"{stem}-{file_name(name)}.csv"
+        with _draft(target) as path, path.open("x", newline="") as file:
             writer = csv.writer(file)
             flat = dict(_flat(table))
-            writer.writerow(flat)
-            writer.writerows(zip(*(values.tolist() for values in flat.values()), strict=True))
-        written.append(folder / f"{stem}-{name}.csv")
+            writer.writerow(map(plain_cell, flat))
+            cells = (map(plain_cell, values.tolist()) for values in flat.values())
+            writer.writerows(zip(*cells, strict=True))
+        written.append(target)
     with _draft(folder / f"{stem}.json") as path:
         documents = {key: run.metadata.get(key) for key in ("start", "stop")}
         path.write_text(json.dumps(documents, indent=1, default=str))
     return [*written, folder / f"{stem}.json"]
+
+
+def plain_cell(value: Any) -> Any:
+    """Give a cell of a CSV file that no spreadsheet takes for a formula.
+
+    Examples
+    --------
+    >>> plain_cell(-1.5), plain_cell("-1.5"), plain_cell("=cmd|' /C calc'!A0")
+    (-1.5, '-1.5', "'=cmd|' /C calc'!A0")
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(_BEGINS_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def _flat(table: dict[str, NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -138,29 +160,38 @@ def _flat(table: dict[str, NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
 def _write_nexus(store: Store, run: Any, path: Path, frames: bool, progress: Progress) -> None:
     start, stop = run.metadata["start"], run.metadata.get("stop") or {}
     streams = store.streams(run)
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "x") as file:
         file.attrs["default"] = "entry"
         entry = _group(file, "entry", "NXentry")
         entry["definition_local"] = "operando run: one NXdata group a stream"
-        entry["title"] = str(start.get("plan_name", "run"))
-        entry["entry_identifier_uuid"] = start["uid"]
+        entry["title"] = printable(str(start.get("plan_name", "run")))
+        entry["entry_identifier_uuid"] = printable(str(start["uid"]))
         entry["start_time"] = _iso(start["time"])
         if "time" in stop:
             entry["end_time"] = _iso(stop["time"])
         if start.get("sample"):
-            _group(entry, "sample", "NXsample")["name"] = str(start["sample"])
+            _group(entry, "sample", "NXsample")["name"] = printable(str(start["sample"]))
         notes = _group(entry, "documents", "NXcollection")
         for key in ("start", "stop"):
             notes[key] = json.dumps(run.metadata.get(key), default=str)
         instrument = _group(entry, "instrument", "NXinstrument")
-        for name in streams:
-            _write_stream(entry, name, run[name])
-            _write_configuration(instrument, name, run[name])
+        groups = {name: _free(entry, name) for name in streams}
+        for name, group in groups.items():
+            _write_stream(entry, group, run[name])
+            _write_configuration(instrument, group, run[name])
             if frames:
-                _write_frames(entry, name, run[name], progress)
+                _write_frames(entry, group, run[name], progress)
         # The frames are what one wants to see first, of a run that has some.
         shown = [name for name in entry if entry[name].attrs.get("signal") == "data"]
-        entry.attrs["default"] = (shown or streams or ["documents"])[0]
+        entry.attrs["default"] = (shown or list(groups.values()) or ["documents"])[0]
+
+
+def _free(parent: Any, name: str) -> str:
+    """Give a name that leads nowhere else and that nothing in a group has."""
+    name = file_name(name)
+    while name in parent:
+        name += "_"
+    return name
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:
@@ -177,16 +208,23 @@ def _write_stream(entry: Any, name: str, stream: Any) -> None:
     for key, values in table.items():
         text = values.dtype.kind in "OUS"
         kind = h5py.string_dtype() if text else None
-        group.create_dataset(key, data=values.astype(object) if text else values, dtype=kind)
-        if units := keys.get(key, {}).get("units"):
-            group[key].attrs["units"] = units
-    group["time"].attrs["units"] = "s"
+        data = _without_nul(values) if text else values
+        written = group.create_dataset(_free(group, key), data=data, dtype=kind)
+        if units := "s" if key == "time" else keys.get(key, {}).get("units"):
+            written.attrs["units"] = printable(str(units))
     numbers = [k for k, v in table.items() if v.ndim == 1 and v.dtype.kind in "iuf" and k != "time"]
     hints = stream.metadata.get("hints", {}).values()
     hinted = [field for hint in hints for field in hint.get("fields", []) if field in numbers]
     if numbers:
         group.attrs["signal"] = (hinted or numbers)[-1]
         group.attrs["axes"] = ["time"]
+
+
+def _without_nul(texts: NDArray[Any]) -> NDArray[Any]:
+    """Write the one character that HDF5's text cannot hold as an escape."""
+    return np.array([str(one).replace("\0", "\\0") for one in texts.flat], dtype=object).reshape(
+        texts.shape
+    )
 
 
 def _write_configuration(instrument: Any, name: str, stream: Any) -> None:
@@ -196,14 +234,16 @@ def _write_configuration(instrument: Any, name: str, stream: Any) -> None:
         values = said.get("data", {})
         if not values:
             continue
-        of_device = _group(group, device, "NXcollection")
+        of_device = _group(group, _free(group, device), "NXcollection")
         for key, value in values.items():
             plain = value if isinstance(value, int | float | str | bool) else np.asarray(value)
             if isinstance(plain, np.ndarray) and plain.dtype.kind not in "iufb":
                 plain = json.dumps(value, default=str)
-            of_device[key] = plain
+            if isinstance(plain, str):
+                plain = plain.replace("\0", "\\0")
+            written = of_device.create_dataset(_free(of_device, key), data=plain)
             if units := said.get("data_keys", {}).get(key, {}).get("units"):
-                of_device[key].attrs["units"] = units
+                written.attrs["units"] = printable(str(units))
 
 
 def _write_frames(entry: Any, name: str, stream: Any, progress: Progress) -> None:
@@ -212,7 +252,7 @@ def _write_frames(entry: Any, name: str, stream: Any, progress: Progress) -> Non
         if not described.get("external") or key not in stream:
             continue
         source = stream[key]
-        group = _group(entry, f"{name}_{key}", "NXdata")
+        group = _group(entry, _free(entry, f"{name}_{key}"), "NXdata")
         group.attrs["signal"] = "data"
         data = group.create_dataset(
             "data",

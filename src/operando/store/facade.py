@@ -13,7 +13,7 @@ from operando.errors import BadInput
 from operando.store import recovery, replay
 from operando.store.connection import Connection, apart
 from operando.store.intake import Intake
-from operando.store.journal import SUFFIX
+from operando.store.journal import SUFFIX, journal_name
 from operando.store.places import Places
 from operando.store.recovery import spill
 from operando.store.replay import Document, Source
@@ -259,7 +259,7 @@ class Store(RunningRuns):
     def status(self) -> Status:
         """Return what is stored and what waits."""
         waiting = self._uploader.states()
-        mine = {run.uid for run in waiting}
+        mine = {Path(journal_name(run.uid)).stem for run in waiting}
         journals = (path.stem for path in self._places.journal.glob(f"*{SUFFIX}"))
         try:
             runs = len(self)

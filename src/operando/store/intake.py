@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from operando.store.journal import SUFFIX, JournalFile
+from operando.store.journal import JournalFile, journal_name
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Intake:
         return ""
 
     def _begin(self, uid: str) -> None:
-        path = self._folder / f"{uid}{SUFFIX}"
+        path = self._folder / journal_name(uid)
         try:
             self._open[uid] = JournalFile(path)
         except OSError as error:

@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from operando.confined import file_name
+
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".jsonl"
@@ -34,6 +36,17 @@ SUFFIX = ".jsonl"
 _DEEPEST, _LARGEST = 20, 10**4000
 _SEAL = b',"crc32":"'
 _TAIL = len(_SEAL) + 8 + len(b'"}\n')
+
+
+def journal_name(uid: str) -> str:
+    """Name the journal of a run; no uid leads it out of its folder.
+
+    Examples
+    --------
+    >>> journal_name("7b3c1d2e"), journal_name("../requests/x")
+    ('7b3c1d2e.jsonl', 'requests_x-57b1d01c.jsonl')
+    """
+    return f"{file_name(uid)}{SUFFIX}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -148,7 +151,7 @@ def waiting(places: Places) -> tuple[tuple[Waiting, ...], tuple[str, ...]]:
         except OSError:
             pass  # a read-only store can still be looked into
         left.append(_left(path, None))
-    for path in sorted(places.spill.glob(f"*{SUFFIX}")):
+    for path in _spilt(places):
         left.append(_left(path, f"its disk was full; the rest is in {path}"))
     return tuple(left), tuple(elsewhere)
 
@@ -203,10 +206,29 @@ def spill(journal: JournalFile, places: Places) -> None:
     if not left:
         return
     places.spill.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = places.spill / journal.path.name
+    folder = places.spill
+    if not _own(folder):  # somebody else's, or a link to where they want it
+        folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+    path = folder / journal.path.name
     with path.open("ab") as file:
         file.writelines(left)
     logger.error("%s: %s; %d documents are in %s", journal.path, journal.problem, len(left), path)
+
+
+def _spilt(places: Places) -> list[Path]:
+    """List what `spill` wrote: not what others put there."""
+    folders = places.spill.parent.glob(f"{places.spill.name}*")
+    return sorted(path for one in folders if _own(one) for path in one.glob(f"*{SUFFIX}"))
+
+
+def _own(folder: Path) -> bool:
+    """Tell whether nobody else can have put something in a folder of the system's."""
+    try:
+        about = folder.lstat()
+    except OSError:
+        return False
+    private = not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and private
 
 
 def unspill(places: Places) -> None:
@@ -217,7 +239,7 @@ def unspill(places: Places) -> None:
     places : Places
         Where the store is.
     """
-    for path in sorted(places.spill.glob(f"*{SUFFIX}")):
+    for path in _spilt(places):
         try:
             journal = JournalFile(places.journal / path.name)
         except OSError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operando.errors import BadInput, StoreError
-from operando.store.journal import SUFFIX, Entry, read, unseal
+from operando.store.journal import Entry, journal_name, read, unseal
 from operando.store.places import Places
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Source(StrEnum):
 
 def journal_file(folders: tuple[Path, ...], uid: str) -> Path | None:
     """Return a run's journal in the first folder that has it."""
-    paths = (folder / f"{uid}{SUFFIX}" for folder in folders)
+    paths = (folder / journal_name(uid) for folder in folders)
     return next((path for path in paths if path.exists()), None)
 
 

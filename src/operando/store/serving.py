@@ -90,7 +90,9 @@ class Gate:
             await self._application(scope, receive, send)
             return
         key = _key(scope["headers"])
-        if b"api_key" in parse_qs(scope.get("query_string", b"")):
+        # As Starlette reads it: bytes that are no text are some text, and no fault of the server.
+        query = scope.get("query_string", b"").decode("latin-1")
+        if "api_key" in parse_qs(query, keep_blank_values=True):
             await _refuse(scope, send, "keys are not taken from addresses; use the header")
         elif scope["path"] == _ABOUT and scope.get("method") == "GET":
             # Tiled's clients ask what a server is before they show a key.

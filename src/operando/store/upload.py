@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from operando.confined import file_name, printable
 from operando.errors import StoreError
 from operando.store.journal import JournalFile, read
 
@@ -134,6 +135,10 @@ class Upload:
         """Start the run in Tiled, after removing what an earlier attempt left there."""
         from operando.store.live_writer import LiveRunWriter
 
+        if file_name(self.uid) != self.uid:
+            raise StoreError(
+                f"the uid {printable(self.uid)} is no key for Tiled; its journal has it"
+            )
         self._offset = self._read = 0
         if self.uid in catalog:
             if self._is_whole(catalog):
