@@ -11,10 +11,12 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from event_model import compose_run
 
 from operando.store import open_store
 
 READ_KEY, WRITE_KEY = "r" * 24, "w" * 24
+HOSTILE = "<img src=x onerror='window.owned = 1'>"
 ENVIRONMENT = {
     **os.environ,
     "OPERANDO_READ_KEY": READ_KEY,
@@ -175,6 +177,17 @@ def browser(address, tmp_path_factory):
     service = webdriver.ChromeService(executable_path=driver)
     with webdriver.Chrome(options=options, service=service) as opened:
         yield Browser(opened, address)
+
+
+def test_names_of_samples_are_text_in_the_browser(browser, store):
+    run = compose_run(metadata={"plan_name": "<b>count</b>", "sample": HOSTILE, "scan_id": 1})
+    with open_store(store) as stored:
+        write = stored.writer()
+        write("start", run.start_doc)
+        write("stop", run.compose_stop())
+    browser.enter(READ_KEY)
+    browser.wait(lambda: HOSTILE in browser.text())
+    assert browser.run("return window.owned === undefined")
 
 
 @pytest.fixture(scope="module")
