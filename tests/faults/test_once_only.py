@@ -186,31 +186,33 @@ def test_an_energy_that_is_no_number_moves_nothing(make_battery, engine):
     assert reason.startswith("LimitError: mono = nan eV is outside its range")
 
 
-def test_a_spectrum_without_beam_is_measured_again(make_battery, engine, monkeypatch):
+@pytest.mark.parametrize(
+    ("stream", "after"), [("xafs_ni_co", "xrd_counts"), ("xafs_mn", "xafs_ni_co_i0")]
+)
+def test_a_spectrum_without_beam_is_measured_again(
+    stream, after, make_battery, engine, monkeypatch
+):
     battery = make_battery()
     shutter, dark = battery.station.shutter, []
     monkeypatch.setattr("operando.plans.soc_steps.USUAL_CARE", SOON)
 
     def lose_it(name, doc):
         keys = doc["data"]
-        index = keys.get("soc_step_index")
-        if index == 1 and "xrd_counts" in keys and len(dark) < 2:
+        if keys.get("soc_step_index") == 1 and after in keys and len(dark) < 2:
             shutter.upstream = lambda: False
-        elif "xafs_ni_co_i0" in keys and shutter.upstream is not None:
+        elif f"{stream}_i0" in keys and shutter.upstream is not None:
             dark.append(doc["seq_num"])
             if len(dark) == 2:
                 shutter.upstream = None
 
     handed = []
-    read = SocDocuments(handed.append)
     engine.subscribe(lose_it, "event")
-    engine.subscribe(read)
+    engine.subscribe(SocDocuments(handed.append))
     engine(stepped(battery))
-    scans = rows(engine.documents, "xafs_ni_co")
-    steps = [row["soc_step_index"] for row in scans]
-    assert steps == [0, 1, 1, 1, 2]
+    scans = rows(engine.documents, stream)
+    assert [row["soc_step_index"] for row in scans] == [0, 1, 1, 1, 2]
     assert engine.documents[-1][1]["exit_status"] == "success"
-    light = [float(np.min(row["xafs_ni_co_i0"])) for row in scans]
+    light = [float(np.min(row[f"{stream}_i0"])) for row in scans]
     assert max(light[1:3]) < 0.1 * min(light[0], *light[3:])
     assert [len(step.scans) for step in handed] == [2, 2, 2]
     assert [len(step.faults) for step in handed] == [0, 2, 0]
