@@ -29,6 +29,8 @@ from support.readers import GROUPS
 #: Longest time of the processor for a small file, s, and most memory that reading one may add.
 LONGEST_S, MEMORY = 2.0, 3_000_000_000
 BATCH = 4000
+#: Readers that take less, ms, are of text, and read once before they are forked.
+_CHEAP = 1.1
 
 
 class TooLong(BaseException):
@@ -105,8 +107,8 @@ def apart(reader, seed, count, folder, keep):
 def _read_good(readers, folder):
     """Read the files that all begins from, so that what is imported late is there in each batch."""
     for reader in readers:
-        # What pyFAI computes with has threads that a forked process lacks, and waits for them.
-        for data in () if reader.name.startswith("image") else reader.good:
+        # What agents and pyFAI compute with has threads that a forked process lacks and waits for.
+        for data in reader.good if reader.cost < _CHEAP else ():
             path = folder / f"good-{reader.name.replace(' ', '-')}{reader.suffix}"
             path.write_bytes(data)
             reader.read(path)

@@ -196,6 +196,7 @@ def tiff_in_a_circle():
         ("a.cbf", b"###CBF: VERSION 1.5\r\n--CIF-BINARY-FORMAT-SECTION--\r\n", "binary section"),
         ("a.cbf", b"\x0c\x1a\x04\xd5", "binary section"),
         ("a.tif", tiff_in_a_circle(), "circle"),
+        ("a.edf", b"{\nDim_1 = 65536 ;\nDim_2 = 40 ;\n}\n" + bytes(6400), "2621440 pixels"),
         ("a.edf", b"{\nDim_1 = 40 ;\nDim_2147483647 = 40 ;\n}\n" + bytes(6400), "Dim_2147483647"),
     ],
 )

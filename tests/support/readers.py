@@ -226,7 +226,7 @@ def array_readers(folder):
 
     arrays = mutated_arrays
     return [
-        Reader("arrays", ".npz", read_arrays, [plain.getvalue()], 1.0, arrays),
+        Reader("arrays", ".npz", read_arrays, [plain.getvalue()], 2.0, arrays),
         of("checkpoint, mapping", PhaseMappingAgent, "mapping", 6.0),
         of("checkpoint, kinetics", KineticsAgent, "kinetics", 60.0),
         of("checkpoint, battery", SocStepper, "battery", 10.0),

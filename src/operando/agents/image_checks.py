@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from pathlib import Path
@@ -15,6 +16,7 @@ _CBF_DATA: Final = b"\x0c\x1a\x04\xd5"
 _CBF_HEADER: Final = 16 * 512
 #: The tenth dimension of an image, and those beyond.
 _EDF_DIMENSION: Final = re.compile(rb"(?i)\bdim_[0-9]{2,20}")
+_EDF_SIDE: Final = [re.compile(rb"(?i)\bdim_%d\s*=\s*([0-9]{1,15})" % n) for n in (1, 2)]
 _MOST_DIRECTORIES: Final = 100_000
 
 
@@ -28,8 +30,8 @@ def refuse_endless(path: Path) -> None:
     Raises
     ------
     BadInput
-        For a CBF file without its data, an EDF file of ten dimensions or more, and a TIFF file
-        whose directories go round in a circle.
+        For a CBF file without its data, an EDF file of ten dimensions or of fewer pixels than
+        it says, and a TIFF file whose directories go round in a circle.
     OSError
         If the file cannot be read.
     """
@@ -54,6 +56,11 @@ def _check_edf(data: bytes) -> None:
     # fabio makes a list of as many dimensions as the largest one's number.
     if found := _EDF_DIMENSION.search(data):
         raise BadInput(f"cannot be read as an image: its header says {found[0].decode()}")
+    # What is missing of the pixels fabio puts zeros for, and a pixel has a byte at least.
+    sides = [_EDF_SIDE[n].search(data) for n in (0, 1)]
+    pixels = math.prod(int(side[1]) for side in sides if side)
+    if pixels > len(data) and b"compression" not in data[:_CBF_HEADER].lower():
+        raise BadInput(f"cannot be read as an image: it says {pixels} pixels, which it lacks")
 
 
 def _check_tiff(file: BinaryIO) -> None:
