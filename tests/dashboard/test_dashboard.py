@@ -179,17 +179,6 @@ def browser(address, tmp_path_factory):
         yield Browser(opened, address)
 
 
-def test_names_of_samples_are_text_in_the_browser(browser, store):
-    run = compose_run(metadata={"plan_name": "<b>count</b>", "sample": HOSTILE, "scan_id": 1})
-    with open_store(store) as stored:
-        write = stored.writer()
-        write("start", run.start_doc)
-        write("stop", run.compose_stop())
-    browser.enter(READ_KEY)
-    browser.wait(lambda: HOSTILE in browser.text())
-    assert browser.run("return window.owned === undefined")
-
-
 @pytest.fixture(scope="module")
 def measuring(browser, store):
     """Measure a map that takes its time, in another process, which is stopped after the tests."""
@@ -230,3 +219,14 @@ def test_the_write_key_pauses_and_aborts_the_run(browser, measuring, store):
     browser.wait(lambda: browser.button("Pause") is False)
     with open_store(store) as stored:
         assert stored[-1].metadata["stop"]["exit_status"] == "abort"
+
+
+def test_names_of_samples_are_text_in_the_browser(browser, store):
+    run = compose_run(metadata={"plan_name": "<b>count</b>", "sample": HOSTILE, "scan_id": 1})
+    with open_store(store) as stored:
+        write = stored.writer()
+        write("start", run.start_doc)
+        write("stop", run.compose_stop())
+    browser.enter(READ_KEY)
+    browser.wait(lambda: HOSTILE in browser.text())
+    assert browser.run("return window.owned === undefined")
