@@ -246,3 +246,10 @@ def disconnect(catalog: Any) -> None:
     catalog.context.close()
     vars(client).clear()
     client.exit_stack = contextlib.ExitStack()  # what closing it again asks for
+    from fastapi.dependencies import models
+
+    # So do the answers that FastAPI remembers about thousands of functions, these servers' among
+    # them. They are quickly found again.
+    for remembered in vars(models).values():
+        if clear := getattr(remembered, "cache_clear", None):
+            clear()
