@@ -181,6 +181,8 @@ def application(
 
     folders = tuple(folder.resolve() for folder in (*readable_folders(places.frames), *readable))
     logging.getLogger("tiled.server.app").setLevel(logging.WARNING)
+    # Of a disk that is full it shows the traceback; the upload says so in one line and tries again.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     _let_readers_in(places.tables)
     tree = from_uri(
         f"sqlite:///{places.catalog}",
