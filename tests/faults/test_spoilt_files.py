@@ -21,9 +21,11 @@ from operando.agents.phase_mapping import PhaseMappingAgent
 from operando.errors import BadInput, OperandoError, StoreError
 from operando.ingesting.positions import Positions
 from operando.interactive.metadata import StoredMetadata
+from operando.physics.crystals import STRUCTURES, from_cif
 from operando.stations.station_file import parse_station_file
 from operando.store.journal import JournalFile, seal, unseal
 from operando.store.recovery import close_run
+from support.cif import cif_text
 from support.readers import kept_readers, text_readers
 
 _SETTINGS = settings(
@@ -223,3 +225,10 @@ def test_a_damaged_hdf5_file_is_no_image(tmp_path):
         except BadInput:
             continue
         assert all(frame.ndim == 2 for frame in frames)
+
+
+def test_words_of_a_cif_file_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "a.cif"
+    path.write_bytes(cif_text(STRUCTURES["fe_bcc"]).encode().replace(b"Fe0 Fe", b"\xff0 \xff"))
+    with pytest.raises(BadInput, match=r"a\.cif"):
+        from_cif(path)

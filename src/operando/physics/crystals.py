@@ -144,9 +144,15 @@ def from_cif(path: Path | str) -> CrystalStructure:
     """
     path = Path(path)
     try:
-        small = gemmi.make_small_structure_from_block(gemmi.cif.read(str(path)).sole_block())
-    except (OSError, RuntimeError, ValueError) as error:
+        return _read_cif(path)
+    except BadInput:
+        raise
+    except (OSError, RuntimeError, ValueError, IndexError) as error:
         raise BadInput(f"{path} is not a CIF file with one structure: {error}") from error
+
+
+def _read_cif(path: Path) -> CrystalStructure:
+    small = gemmi.make_small_structure_from_block(gemmi.cif.read(str(path)).sole_block())
     group = small.spacegroup or gemmi.find_spacegroup_by_name(small.spacegroup_hm)
     if group is None or not small.sites or small.cell.volume <= 1.0:
         raise BadInput(f"{path} lacks a cell, a known space group or atoms")
