@@ -179,6 +179,31 @@ def test_frames_are_written_faster_than_the_detector_delivers_them(tmp_path):
     assert best > 600  # twice the detector's rate
 
 
+WRITE_TOO_MUCH = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from operando.devices.hdf5_writer import FrameWriter
+from operando.errors import DeviceError
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+writer = FrameWriter(Path(sys.argv[1]), (195, 487))
+frames = np.random.default_rng(1).integers(0, 1 << 20, (4, 195, 487), np.int32)
+try:
+    writer.write(frames, 0)
+except DeviceError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_takes_no_more_is_told_in_a_line_that_names_the_file(tmp_path):
+    path = tmp_path / "full.h5"
+    said = subprocess.run(
+        [sys.executable, "-c", WRITE_TOO_MUCH, path], capture_output=True, text=True
+    ).stdout
+    assert said == f"frames cannot be written to {path}: File too large\n"
+
+
 def test_the_shutter_closes_on_its_own_and_reopens_only_after_a_pause(station):
     shutter = station.shutter
     shutter.set("open").wait(timeout=1)

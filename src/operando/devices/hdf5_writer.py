@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import h5py
 import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
+
+from operando.errors import DeviceError
 
 #: Where the frames are, in every file.
 DATASET = "/entry/data/data"
@@ -27,6 +31,11 @@ class FrameWriter:
     settings : mapping, optional
         Numbers or text kept under ``/entry/instrument/detector``, for whoever has only the file.
 
+    Raises
+    ------
+    DeviceError
+        If the file cannot be made; it names it.
+
     Notes
     -----
     The layout is NeXus: ``/entry`` (NXentry), ``/entry/data`` (NXdata) with the signal ``data``,
@@ -41,14 +50,18 @@ class FrameWriter:
         shape: tuple[int, int],
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path.absolute()
+        with self._told():
+            self._create(shape, settings or {})
+
+    def _create(self, shape: tuple[int, int], settings: Mapping[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         # Version 1.10 is the oldest that has SWMR, so the widest range of readers.
         self._file = h5py.File(self.path, "x", libver=("v110", "v110"))
         entry = _group(self._file, "entry", "NXentry", default="data")
         data = _group(entry, "data", "NXdata", signal="data")
         detector = _group(_group(entry, "instrument", "NXinstrument"), "detector", "NXdetector")
-        for key, value in (settings or {}).items():
+        for key, value in settings.items():
             detector[key] = value
         self._data = data.create_dataset(
             "data",
@@ -69,12 +82,18 @@ class FrameWriter:
             The frames.
         at : int
             Index of the first one. Frames that are there already are replaced.
+
+        Raises
+        ------
+        DeviceError
+            If they cannot be written, as on a full disk; it names the file.
         """
         stop = at + len(frames)
-        if stop > len(self._data):
-            self._data.resize(stop, axis=0)
-        self._data[at:stop] = frames
-        self._data.flush()
+        with self._told():
+            if stop > len(self._data):
+                self._data.resize(stop, axis=0)
+            self._data[at:stop] = frames
+            self._data.flush()
 
     def truncate(self, frames: int) -> None:
         """Cut off what was written last.
@@ -84,13 +103,25 @@ class FrameWriter:
         frames : int
             Number of frames to keep.
         """
-        if frames < len(self._data):
-            self._data.resize(frames, axis=0)
+        with self._told():
+            if frames < len(self._data):
+                self._data.resize(frames, axis=0)
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
-        if self._file:
-            self._file.close()
+        with self._told():
+            if self._file:
+                self._file.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say what the disk has against it in a line; HDF5 takes three and names its own parts."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            said = re.search("error message = '([^']+)'", str(error))
+            why = said[1] if said else getattr(error, "strerror", None) or str(error)
+            raise DeviceError(f"frames cannot be written to {self.path}: {why}") from error
 
 
 def _group(parent: h5py.Group, name: str, kind: str, **attributes: str) -> h5py.Group:

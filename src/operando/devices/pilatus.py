@@ -231,9 +231,10 @@ class Pilatus100K(DetectorFacts):
         return self._series
 
     def _close_series(self) -> None:
-        if self._series is not None:
-            self._series.close()
-            self._series = None
+        # Gone even if closing fails: the next run has a file of its own.
+        series, self._series = self._series, None
+        if series is not None:
+            series.close()
 
     def get_index(self) -> int:
         """Return the number of frames in the present series."""
