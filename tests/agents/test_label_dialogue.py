@@ -64,7 +64,9 @@ def present(agent):
 
 def another_map(flown, uid):
     """Give the same documents as a run of another uid."""
-    return [(n, {**d, "uid": uid} if n == "start" else d) for n, d in flown]
+    changed = {"start": {"uid": uid}, "descriptor": {"run_start": uid}, "stop": {"run_start": uid}}
+    changed["stream_resource"] = {"run_start": uid}
+    return [(n, {**d, **changed.get(n, {})}) for n, d in flown]
 
 
 # --- which patterns -------------------------------------------------------------------------

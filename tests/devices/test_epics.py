@@ -14,13 +14,20 @@ from epics import ca
 from operando.cli import main
 from operando.devices import simulated_loading_station, simulated_mapping_station
 from operando.devices.epics_battery import epics_battery_station
-from operando.devices.epics_signals import MissingPVs, disconnect, put_and_wait, wait_for
+from operando.devices.epics_signals import (
+    MissingPVs,
+    connect,
+    disconnect,
+    put_and_wait,
+    wait_for,
+)
 from operando.devices.epics_station import (
     LoadingNames,
     MappingNames,
     epics_loading_station,
     epics_mapping_station,
 )
+from operando.devices.epics_xafs import EpicsDose
 from operando.devices.exposure import READOUT_S
 from operando.devices.xafs_station import simulated_battery_station
 from operando.errors import BadInput, DeviceError, LimitError
@@ -217,6 +224,26 @@ def test_missing_process_variables_are_named_on_one_line(ioc, tmp_path):
     assert "sim:mapping:stage:x" not in said
     assert "\n" not in said
     assert "no_such_counter" not in ca.show_cache(print_out=False), "it would be sought for ever"
+
+
+def test_a_connection_that_pyepics_does_not_tell_of_is_found(running, monkeypatch):
+    find, dropped = ca._get_cache_by_chid, []
+
+    def drop_one(chid):
+        entry = find(chid)
+        if entry.pvname == "sim:battery:dose" and not dropped:
+            dropped.append(chid)
+            raise KeyError(chid)
+        return entry
+
+    monkeypatch.setattr(ca, "_get_cache_by_chid", drop_one)
+    dose = EpicsDose("sim:battery:dose", name="dose")
+    try:
+        connect(dose, timeout=10.0)
+        assert dropped
+        assert dose.read()["dose"]["value"] >= 0.0
+    finally:
+        disconnect(dose)
 
 
 def test_a_camera_of_another_size_is_refused(ioc, tmp_path):

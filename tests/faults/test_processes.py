@@ -10,7 +10,7 @@ TRIALS = [
     (1, "mapping", "SIGKILL"),
     (2, "mapping", "SIGTERM"),
     (3, "mapping", "SIGINT once"),
-    (4, "mapping", "out of memory"),
+    (14, "mapping", "out of memory"),
     (5, "mapping", "full disk"),
     (6, "mapping", "read-only disk"),
     (7, "mapping", "clock jump"),

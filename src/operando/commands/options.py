@@ -51,8 +51,8 @@ def plain(value: Any) -> str:
 
     Examples
     --------
-    >>> plain("steel [bold]\x1b[31m"), plain(None)
-    ('steel \\[bold]\\x1b\\[31m', '')
+    >>> plain("steel [bold]\x1b"), plain(None)
+    ('steel \\[bold]\\x1b', '')
     """
     return "" if value is None else escape(printable(str(value)))
 

@@ -19,6 +19,8 @@ from operando.errors import BadInput, DeviceError
 
 #: Longest time for what a controller does at once, s.
 ANSWER_S = 10.0
+#: After this time a connection that nobody has told of is looked for, s.
+UNTOLD_S = 1.0
 
 
 class MissingPVs(BadInput):
@@ -52,10 +54,14 @@ def connect(*devices: Device, timeout: float = 5.0) -> None:
     MissingPVs
         Names those that did not answer.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
+    deadline = began + timeout
     missing = _missing(devices)
     while missing and time.monotonic() < deadline:
         time.sleep(0.02)
+        if time.monotonic() - began > UNTOLD_S:
+            for pv in _unconnected(devices):
+                _tell_if_connected(pv)
         missing = _missing(devices)
     if missing:
         names = ", ".join(missing)
@@ -90,10 +96,29 @@ def disconnect(*devices: Device | Signal) -> None:
 
 
 def _missing(devices: tuple[Device, ...]) -> list[str]:
-    return sorted({name for device in devices for name in _silent(device)})
+    return sorted({pv.pvname for pv in _unconnected(devices)})
 
 
-def _silent(device: Device) -> Iterator[str]:
+def _tell_if_connected(pv: Any) -> None:
+    """Tell a process variable that it is connected, if nobody did.
+
+    pyepics drops the event when it comes before the channel's entry in its cache is made, as it
+    may when the server is near and the processor busy; no other comes.
+    """
+    from epics import ca, dbr
+
+    if pv.chid is None or ca.state(pv.chid) != dbr.CS_CONN:
+        return
+    entry = ca.get_cache(pv.pvname)
+    if entry is not None and not entry.conn:
+        entry.run_connection_callbacks(conn=True, timestamp=time.time())
+
+
+def _unconnected(devices: tuple[Device, ...]) -> list[Any]:
+    return [pv for device in devices for pv in _silent(device)]
+
+
+def _silent(device: Device) -> Iterator[Any]:
     for walk in device.walk_signals():
         signal = walk.item
         if signal.connected:
@@ -102,7 +127,7 @@ def _silent(device: Device) -> Iterator[str]:
         for key in ("_read_pv", "_write_pv"):
             pv = getattr(signal, key, None)
             if pv is not None and not pv.connected:
-                yield pv.pvname
+                yield pv
 
 
 Step = tuple[Signal, Callable[[Any], bool]]
