@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from bluesky import RunEngine
 
 from operando.store import embedded, open_store
 from support.commands import runner
@@ -32,6 +33,17 @@ def empty_catalog(tmp_path_factory):
     with open_store(folder):
         pass
     return folder / "catalog.db"
+
+
+@pytest.fixture
+def engine():
+    """A RunEngine that keeps its documents and leaves Ctrl-C to pytest."""
+    run_engine = RunEngine({}, context_managers=[], call_returns_result=False)
+    run_engine.documents = []
+    run_engine.subscribe(lambda name, doc: run_engine.documents.append((name, dict(doc))))
+    yield run_engine
+    if run_engine.state != "idle":
+        run_engine.halt()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,7 +24,6 @@ from operando.commands.report import report
 from operando.commands.runs import NEGATIVE_NUMBERS, runs, show
 from operando.commands.serve import serve
 from operando.commands.train import train
-from operando.confined import printable
 from operando.errors import BadInput, OperandoError
 
 app = typer.Typer(
@@ -73,6 +72,8 @@ class _OneLine(logging.Formatter):
     """A message is one line, whatever the names in it: no line is forged, no terminal obeys."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        from operando.confined import printable
+
         return printable(super().formatMessage(record))
 
 
@@ -103,5 +104,7 @@ def main() -> None:
 
 
 def _fail(message: Any, status: int) -> None:
+    from operando.confined import printable
+
     print(f"operando: {printable(' '.join(str(message).split()))}", file=sys.stderr)
     sys.exit(status)

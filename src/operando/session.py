@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from operando.confined import readable_folders, reading_within
 from operando.devices.station import Station, simulated_mapping_station
 from operando.errors import BadInput
 from operando.event_loop import event_loop
-from operando.harmless import Harmless
+from operando.harmless import Callback, Harmless
 from operando.interrupts import Aborted, run_to_end
 from operando.physics.geometry import DetectorGeometry
 from operando.remote_control import RemoteControl
@@ -40,7 +40,6 @@ plans: Any
 sd: Any
 station: Any
 
-Callback = Callable[[str, Mapping[str, Any]], None]
 logger = logging.getLogger(__name__)
 #: Simulated stations: in this process, and behind the process variables of an IOC beside it.
 STATIONS = ("sim", "epics-sim")

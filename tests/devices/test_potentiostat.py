@@ -9,7 +9,6 @@ import time
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import pytest
-from bluesky import RunEngine
 from bluesky.utils import FailedStatus
 
 from operando.devices.cell_faults import (
@@ -70,16 +69,6 @@ def bench():
     yield make
     for each in benches:
         each.driver.close()
-
-
-@pytest.fixture
-def engine():
-    run_engine = RunEngine({}, context_managers=[], call_returns_result=False)
-    run_engine.documents = []
-    run_engine.subscribe(lambda name, doc: run_engine.documents.append((name, dict(doc))))
-    yield run_engine
-    if run_engine.state != "idle":
-        run_engine.halt()
 
 
 def eventually(condition, timeout=20.0):

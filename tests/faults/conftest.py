@@ -1,18 +1,6 @@
 import pytest
-from bluesky import RunEngine
 
 from operando.plans import time_limits
-
-
-@pytest.fixture
-def engine():
-    """A RunEngine that keeps its documents and leaves Ctrl-C to pytest."""
-    run_engine = RunEngine({}, context_managers=[], call_returns_result=False)
-    run_engine.documents = []
-    run_engine.subscribe(lambda name, doc: run_engine.documents.append((name, dict(doc))))
-    yield run_engine
-    if run_engine.state != "idle":
-        run_engine.halt()
 
 
 @pytest.fixture

@@ -126,25 +126,28 @@ def world(tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def address(world):
-    """Serve the run's store by Tiled."""
+@contextlib.contextmanager
+def serving(world, command, path):
+    """Have a command serve the run's store on a free port; give its address."""
     port = free_port()
-    process = world.start("serve", "--store", world.folder, "--port", port)
-    yield wait(f"http://127.0.0.1:{port}", "/api/v1/", process)
+    process = world.start(command, "--store", world.folder, "--port", port)
+    yield wait(f"http://127.0.0.1:{port}", path, process)
     world.look_at(process.pid)
     process.terminate()
     process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def address(world):
+    """Serve the run's store by Tiled."""
+    with serving(world, "serve", "/api/v1/") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def dashboard(world):
-    port = free_port()
-    process = world.start("dashboard", "--store", world.folder, "--port", port)
-    yield wait(f"http://127.0.0.1:{port}", "/login", process)
-    world.look_at(process.pid)
-    process.terminate()
-    process.wait(timeout=60)
+    with serving(world, "dashboard", "/login") as address:
+        yield address
 
 
 def wait(address, path, process):

@@ -1,7 +1,6 @@
 import math
 
 import pytest
-from bluesky import RunEngine
 
 from operando.devices import simulated_mapping_station
 from operando.physics.geometry import DetectorGeometry
@@ -23,17 +22,6 @@ def make_station(tmp_path):
 @pytest.fixture
 def station(make_station):
     return make_station()
-
-
-@pytest.fixture
-def engine():
-    """A RunEngine that keeps its documents and leaves Ctrl-C to pytest."""
-    run_engine = RunEngine({}, context_managers=[], call_returns_result=False)
-    run_engine.documents = []
-    run_engine.subscribe(lambda name, doc: run_engine.documents.append((name, dict(doc))))
-    yield run_engine
-    if run_engine.state != "idle":
-        run_engine.halt()
 
 
 @pytest.fixture

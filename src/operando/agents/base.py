@@ -239,9 +239,7 @@ class DocumentWorker:
         return AgentError(f"agent {self._name} failed: {self._words}")
 
     def _fall_behind(self) -> None:
-        if self.error is None:
-            words = f"agent {self._name}: {self._queue.maxsize} documents behind"
-            self._fail(AgentError(words), words, self._run)
+        self.give_up(f"agent {self._name}: {self._queue.maxsize} documents behind")
 
     def _fail(self, error: Exception, words: str, run: int) -> None:
         self._error, self._words, self._failed_in = error, words, run

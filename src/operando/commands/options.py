@@ -9,9 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from operando.confined import printable
 from operando.errors import BadInput
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
@@ -54,6 +52,10 @@ def plain(value: Any) -> str:
     >>> plain("steel [bold]\x1b"), plain(None)
     ('steel \\[bold]\\x1b', '')
     """
+    from rich.markup import escape
+
+    from operando.confined import printable
+
     return "" if value is None else escape(printable(str(value)))
 
 

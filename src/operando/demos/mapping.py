@@ -68,9 +68,8 @@ def run_mapping_demo(settings: MappingDemo, console: Console) -> dict[str, Any]:
         try:
             raster_uid, raster = measure_raster(session, settings, dose_s)
         except Aborted as stop:
-            raise Aborted(
-                uid, stop.signal_number
-            ) from None  # the map is there; resuming it measures the raster
+            # The map is there; resuming it measures the raster.
+            raise Aborted(uid, stop.signal_number) from None
     # Only now, with everything measured and decided, is truth looked at.
     truth = CorrodedSteel(settings.seed, settings.shape, settings.step_um).truth()
     picture = MapPicture(

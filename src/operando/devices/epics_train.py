@@ -77,7 +77,7 @@ class EpicsFrameTrain(TrainInPortions):
         DeviceError
             If a portion is being taken.
         """
-        if self._waiting is not None and not self._waiting.done:
+        if self._status is not None and not self._status.done:
             raise DeviceError(f"{self.name} is taking frames: wait for them or stop it first")
         self.check_value(value)
         self._forget()
@@ -106,7 +106,7 @@ class EpicsFrameTrain(TrainInPortions):
         if self._fresh:
             self._camera.cam.array_counter.put(0)
             self._fresh = False
-        waiting = self._waiting = Status(self)
+        waiting = self._status = Status(self)
         taken = self._camera.acquire(num, INTERNAL)
 
         def end(status: Status) -> None:

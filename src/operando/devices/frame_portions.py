@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from ophyd import Device
+from ophyd.status import Status, StatusBase
 
 from operando.devices.frame_series import StreamAsset
+from operando.errors import DeviceError
 
 
 class FileWriting(Protocol):
@@ -38,11 +40,32 @@ class FramesInPortions(Device):  # type: ignore[misc]
     for the next time, so that no event comes before its frame.
     """
 
+    #: Said by `complete` before anything was kicked off.
+    nothing_to_complete = "nothing to complete: kick it off first"
+
     def __init__(self, *args: Any, detector: FileWriting, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._detector: Any = detector  # subclasses know which
         self._page: dict[str, Any] | None = None
         self._released: dict[str, Any] | None = None
+        self._status: Status | None = None
+
+    def complete(self) -> StatusBase:
+        """Wait for what was kicked off.
+
+        Returns
+        -------
+        StatusBase
+            Finished when its frames are in the file.
+
+        Raises
+        ------
+        DeviceError
+            If nothing was kicked off.
+        """
+        if self._status is None:
+            raise DeviceError(f"{self.name} has {self.nothing_to_complete}")
+        return self._status
 
     def _forget(self) -> None:
         """Forget a portion that was not collected."""

@@ -121,7 +121,7 @@ class FrameTrain(TrainInPortions):
         first = now if self._next is None else self._next
         starts = first + (exposure + READOUT_S) * np.arange(num, dtype=np.float64)
         ready = float(starts[-1]) + exposure + READOUT_S
-        self._waiting = self._action.begin(
+        self._status = self._action.begin(
             max(ready - now, 0.0), lambda: self._take(starts, exposure)
         )
         return done()

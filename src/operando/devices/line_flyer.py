@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from ophyd.status import Status, StatusBase
 
 from operando.devices.exposure import READOUT_S
 from operando.devices.fly_line import FlyLine
 from operando.devices.frame_portions import FramesInPortions
 from operando.devices.soft import check_range
 from operando.devices.travel import Travel
-from operando.errors import DeviceError
 
 
 class LineFlyer(FramesInPortions):
@@ -31,11 +29,12 @@ class LineFlyer(FramesInPortions):
         What counts the beam.
     """
 
+    nothing_to_complete = "no line to complete: kick one off first"
+
     def __init__(self, *args: Any, stage: Any, detector: Any, monitor: Any, **kwargs: Any) -> None:
         super().__init__(*args, detector=detector, **kwargs)
         self._stage, self._monitor = stage, monitor
         self._line: FlyLine | None = None
-        self._status: Status | None = None
 
     def check_value(self, value: Mapping[str, float]) -> None:
         """Refuse a line that cannot be flown.
@@ -75,23 +74,6 @@ class LineFlyer(FramesInPortions):
         """Where the stage is, for whoever has waited for it in vain."""
         axes = (self._stage.x, self._stage.y)
         return ", ".join(f"{axis.name} at {float(axis.position):g} um" for axis in axes)
-
-    def complete(self) -> StatusBase:
-        """Wait for the end of the line.
-
-        Returns
-        -------
-        StatusBase
-            Finished when the line's frames are in the file.
-
-        Raises
-        ------
-        DeviceError
-            If no line was kicked off.
-        """
-        if self._status is None:
-            raise DeviceError(f"{self.name} has no line to complete: kick one off first")
-        return self._status
 
     def pause(self) -> None:
         """Stop the sweep: the line is flown again when the run is resumed."""

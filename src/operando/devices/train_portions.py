@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ophyd.status import Status, StatusBase
-
 from operando.devices.frame_portions import FramesInPortions
-from operando.errors import BadInput, DeviceError
+from operando.errors import BadInput
 
 
 class TrainInPortions(FramesInPortions):
@@ -24,11 +22,12 @@ class TrainInPortions(FramesInPortions):
         What counts the beam.
     """
 
+    nothing_to_complete = "nothing to complete: kick a portion off first"
+
     def __init__(self, *args: Any, detector: Any, monitor: Any, **kwargs: Any) -> None:
         super().__init__(*args, detector=detector, **kwargs)
         self._monitor = monitor
         self._num = 0
-        self._waiting: Status | None = None
 
     def check_value(self, value: Mapping[str, float]) -> None:
         """Refuse a portion that cannot be taken.
@@ -48,23 +47,6 @@ class TrainInPortions(FramesInPortions):
         if int(value["num"]) < 1:
             raise BadInput(f"a portion needs at least one frame, not {value['num']}")
         self._detector.exposure.check_value(float(value["exposure"]))
-
-    def complete(self) -> StatusBase:
-        """Wait for the portion.
-
-        Returns
-        -------
-        StatusBase
-            Finished when its frames are in the file.
-
-        Raises
-        ------
-        DeviceError
-            If no portion was kicked off.
-        """
-        if self._waiting is None:
-            raise DeviceError(f"{self.name} has nothing to complete: kick a portion off first")
-        return self._waiting
 
     def pause(self) -> None:
         """Give up the portion: a resumed run takes it again, in a new train."""
