@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from operando import __version__
+from operando.allocator import few_arenas
 from operando.commands import demo, store
 from operando.commands.classify import classify
 from operando.commands.dashboard import dashboard
@@ -81,6 +82,7 @@ def main() -> None:
     """Run the command line; one clear line and status 2 on bad input."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_OneLine())
+    few_arenas()
     try:
         # A command that ends by typer.Exit has its status returned, not raised.
         status = app(standalone_mode=False)
