@@ -19,6 +19,10 @@ import os
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 
+from operando.allocator import few_arenas
+
+few_arenas()  # as the command does: before what it imports starts threads
+
 import argparse
 import gc
 import io
@@ -43,7 +47,6 @@ from scipy.stats import theilslopes
 
 from operando.agents.mapping_config import MappingConfig
 from operando.agents.phase_mapping import PhaseMappingAgent
-from operando.allocator import few_arenas
 from operando.demos.battery import run_battery_demo
 from operando.demos.battery_settings import BatteryDemo
 from operando.demos.following import followed
@@ -310,7 +313,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    few_arenas()  # as the command does
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     with tempfile.TemporaryDirectory() as folder:

@@ -94,6 +94,8 @@ def main() -> None:
         _fail(error, 2)
     except OperandoError as error:
         _fail(error, 1)
+    except MemoryError as error:
+        _fail(f"there is not enough memory: {error}" if str(error) else "out of memory", 1)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", 130)
     except Exception as error:

@@ -18,6 +18,7 @@ from operando.devices.epics_signals import (
     MissingPVs,
     connect,
     disconnect,
+    disconnect_station,
     put_and_wait,
     wait_for,
 )
@@ -61,7 +62,7 @@ def ioc(running, tmp_path_factory):
     folder = tmp_path_factory.mktemp("frames")
     station = epics_mapping_station("sim:mapping:", folder, timeout=CONNECT_S)
     yield station
-    disconnect(station.stage, station.shutter, station.monitor, station.detector, station.flyer)
+    disconnect_station(station)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def loading(running, tmp_path_factory):
     names, folder = LoadingNames(wait="wait"), tmp_path_factory.mktemp("frames")
     station = epics_loading_station("sim:kinetics:", folder, names=names, timeout=CONNECT_S)
     yield station
-    disconnect(station.gas, station.shutter, station.monitor, station.detector, station.train)
+    disconnect_station(station)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +79,7 @@ def battery(running):
     """The battery station over Channel Access."""
     station = epics_battery_station("sim:battery:", waits=False, timeout=CONNECT_S)
     yield station
-    disconnect(station.cell.driver, station.mono, station.shutter, station.xrd, station.dose)
-    disconnect(*station.scans.values(), station.chambers)
+    disconnect_station(station)
 
 
 @pytest.fixture

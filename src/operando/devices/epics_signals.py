@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 import ophyd
@@ -93,6 +94,23 @@ def disconnect(*devices: Device | Signal) -> None:
     """Let go of the process variables of some devices; they are of no use afterwards."""
     for device in devices:
         device.destroy()
+
+
+def disconnect_station(station: Any) -> None:
+    """Let go of all process variables of a station's devices.
+
+    Parameters
+    ----------
+    station : dataclass
+        Its roles are devices, mappings of them, what drives one (``driver``), or none of these.
+    """
+    for role in fields(station):
+        filled = getattr(station, role.name)
+        candidates = filled.values() if isinstance(filled, Mapping) else [filled]
+        for candidate in candidates:
+            device = getattr(candidate, "driver", candidate)
+            if isinstance(device, Device):
+                disconnect(device)
 
 
 def _missing(devices: tuple[Device, ...]) -> list[str]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ophyd import Device
-
 from operando.devices.epics_battery import epics_battery_station
-from operando.devices.epics_signals import disconnect, require_client
+from operando.devices.epics_signals import disconnect_station, require_client
 from operando.devices.epics_station import (
     LoadingNames,
     epics_loading_station,
@@ -62,10 +59,7 @@ class EpicsSide:
         del place["data_dir"]
         if part.kind == "soft-ioc":
             place["waits"] = math.isfinite(self._file.speed)
-        station = epics_battery_station(**place)
-        parts = station.mono, station.shutter, station.xrd, station.chambers, station.dose
-        devices = (station.cell.driver, *parts, *station.scans.values())
-        self._closing.callback(lambda: disconnect(*devices))
+        station: BatteryStation = self._kept(epics_battery_station(**place))
         return station
 
     def close(self) -> None:
@@ -100,7 +94,5 @@ class EpicsSide:
 
     def _kept(self, station: Any) -> Any:
         """Have a station's devices disconnected before the IOC stops."""
-        roles = [getattr(station, role.name) for role in fields(station)]
-        devices = [role for role in roles if isinstance(role, Device)]
-        self._closing.callback(lambda: disconnect(*devices))
+        self._closing.callback(lambda: disconnect_station(station))
         return station

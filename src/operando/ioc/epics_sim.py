@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ophyd import Device, EpicsSignalRO
+from ophyd import EpicsSignalRO
 
 from operando.devices.epics_battery import epics_battery_station
-from operando.devices.epics_signals import disconnect, require_client
+from operando.devices.epics_signals import disconnect, disconnect_station, require_client
 from operando.devices.epics_station import (
     LoadingNames,
     epics_loading_station,
@@ -105,12 +104,12 @@ def epics_sim_battery(seed: int, soc: float, clock: Clock) -> Iterator[BatterySt
     with running_ioc(settings):
         station = epics_battery_station(prefix, clock=clock, waits=waits, timeout=CONNECT_S)
         now = EpicsSignalRO(f"{prefix}time", name="time")
-        devices = station.cell.driver, station.mono, station.shutter, station.xrd
         try:
             yield station
         finally:
             clock.sleep_until(float(now.get()))
-            disconnect(*devices, *station.scans.values(), station.chambers, station.dose, now)
+            disconnect(now)
+            disconnect_station(station)
 
 
 def _clock(settings: IocSettings) -> Clock:
@@ -119,8 +118,7 @@ def _clock(settings: IocSettings) -> Clock:
 
 @contextmanager
 def _connected(station: Any) -> Iterator[None]:
-    devices = [getattr(station, role.name) for role in fields(station)]
     try:
         yield
     finally:
-        disconnect(*(device for device in devices if isinstance(device, Device)))
+        disconnect_station(station)
