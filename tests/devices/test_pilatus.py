@@ -1,4 +1,5 @@
 import math
+import os
 import subprocess
 import sys
 import time
@@ -183,25 +184,48 @@ WRITE_TOO_MUCH = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from operando.devices.hdf5_writer import FrameWriter
+from operando.agents.frames import FrameReader
+from operando.devices.hdf5_writer import DATASET, FrameWriter
 from operando.errors import DeviceError
 
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-writer = FrameWriter(Path(sys.argv[1]), (195, 487))
+path = Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+writer, reader = FrameWriter(path, (195, 487)), FrameReader()
+place = {"uid": "r", "uri": f"file://localhost{path}", "parameters": {"dataset": DATASET}}
+reader.stream_resource(place)
 frames = np.random.default_rng(1).integers(0, 1 << 20, (4, 195, 487), np.int32)
-try:
-    writer.write(frames, 0)
-except DeviceError as error:
-    print(error)
+for number in range(4):
+    try:
+        writer.write(frames[number:][:1], number)
+        datum = {"stream_resource": "r", "indices": {"start": number, "stop": number + 1}}
+        assert sum(len(portion) for portion in reader.read(datum)) == 1
+    except DeviceError as error:
+        print(number, error)
+        break
+for one in (writer, reader, writer):
+    try:
+        one.close()
+    except DeviceError as error:
+        print("again:", error)
 """
 
 
 def test_a_disk_that_takes_no_more_is_told_in_a_line_that_names_the_file(tmp_path):
     path = tmp_path / "full.h5"
-    said = subprocess.run(
-        [sys.executable, "-c", WRITE_TOO_MUCH, path], capture_output=True, text=True
-    ).stdout
-    assert said == f"frames cannot be written to {path}: File too large\n"
+    run = subprocess.run(
+        [sys.executable, "-c", WRITE_TOO_MUCH, path],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OPERANDO_READABLE": str(tmp_path)},
+    )
+    told = f"frames cannot be written to {path}: File too large\n"
+    written, _, said = run.stdout.partition(" ")
+    assert said == told + f"again: {told}"
+    # Whoever reads it in the same process cannot close it either.
+    assert run.stderr.startswith(f"{path} cannot be closed: "), run.stderr
+    assert len(run.stderr.splitlines()) == 1, run.stderr
+    with h5py.File(path, "r", swmr=True) as file:
+        assert len(file["/entry/data/data"]) == int(written) > 0, "none that was not written"
 
 
 def test_the_shutter_closes_on_its_own_and_reopens_only_after_a_pause(station):

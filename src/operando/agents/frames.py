@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,9 +13,12 @@ import hdf5plugin  # noqa: F401  (registers the filters that frames are compress
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.abandoned import abandon
 from operando.confined import READABLE_VARIABLE, file_of, may_read
 from operando.confined_hdf5 import dataset_at
 from operando.errors import AgentError, BadInput
+
+logger = logging.getLogger(__name__)
 
 #: HDF5 cannot refresh a dataset that is open a second time in the same process, by another
 #: agent that reads the same frames. Hence a lock, and no dataset stays open.
@@ -98,7 +102,11 @@ class FrameReader:
     def close(self) -> None:
         """Close all files and forget them."""
         for file in self._files.values():
-            file.close()
+            try:
+                file.close()
+            except (OSError, RuntimeError) as error:  # who writes it here has no room to end it
+                logger.warning("%s cannot be closed: %s", file.filename, error)
+                abandon(file)
         self._files.clear()
         self._resources.clear()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
+from operando.abandoned import abandon
 from operando.errors import DeviceError
 
 #: Where the frames are, in every file.
@@ -50,7 +51,7 @@ class FrameWriter:
         shape: tuple[int, int],
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.path = path.absolute()
+        self.path, self._closed = path.absolute(), False
         with self._told():
             self._create(shape, settings or {})
 
@@ -88,11 +89,21 @@ class FrameWriter:
         DeviceError
             If they cannot be written, as on a full disk; it names the file.
         """
-        stop = at + len(frames)
+        before, stop = len(self._data), at + len(frames)
         with self._told():
-            if stop > len(self._data):
-                self._data.resize(stop, axis=0)
-            self._data[at:stop] = frames
+            try:
+                if stop > before:
+                    self._data.resize(stop, axis=0)
+                self._data[at:stop] = frames
+                self._data.flush()
+            except (OSError, RuntimeError):
+                self._forget_frames_after(before)
+                raise
+
+    def _forget_frames_after(self, number: int) -> None:
+        """Drop frames that HDF5 holds and cannot write: it could not close the file with them."""
+        with suppress(OSError, RuntimeError):
+            self._data.resize(number, axis=0)
             self._data.flush()
 
     def truncate(self, frames: int) -> None:
@@ -109,9 +120,15 @@ class FrameWriter:
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         with self._told():
-            if self._file:
+            try:
                 self._file.close()
+            except (OSError, RuntimeError):
+                abandon(self._file, self._data)
+                raise
 
     @contextmanager
     def _told(self) -> Iterator[None]:
