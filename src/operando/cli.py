@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Annotated, Any
 
@@ -83,6 +84,8 @@ def main() -> None:
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_OneLine())
     few_arenas()
+    # numexpr, which pyFAI prepares with, ends the process where it can start no thread.
+    os.environ.setdefault("NUMEXPR_MAX_THREADS", "1")
     try:
         # A command that ends by typer.Exit has its status returned, not raised.
         status = app(standalone_mode=False)

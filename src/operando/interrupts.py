@@ -48,7 +48,7 @@ class Aborted(OperandoError):  # noqa: N818 - what happened, not what is wrong
 def what_failed(error: FailedStatus) -> BaseException:
     """Give what a device said when it failed; the status says no more than that it did."""
     cause = error.__cause__
-    return cause if isinstance(cause, OperandoError) else error
+    return cause if isinstance(cause, OperandoError | MemoryError) else error
 
 
 class CtrlC:

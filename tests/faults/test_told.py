@@ -6,6 +6,7 @@ import math
 import pytest
 from rich.console import Console
 
+from operando.cli import main
 from operando.errors import DeviceError
 from operando.interactive.engine import PromptEngine
 from operando.interrupts import run_to_end
@@ -32,3 +33,21 @@ def test_the_prompt_says_what_the_device_said(station):
     engine = PromptEngine({}, console=Console(file=io.StringIO()))
     with pytest.raises(DeviceError, match="pilatus gave frames of shape"):
         engine(map_fly(station, **MAP))
+
+
+def test_a_device_without_memory_ends_the_command_with_a_line(station, engine, monkeypatch, capsys):
+    def nothing_left(*args, **kwargs):
+        raise MemoryError("Unable to allocate 13.7 MiB")
+
+    monkeypatch.setattr(EchoSource, "frames", nothing_left)
+    monkeypatch.setattr(
+        "operando.cli.app",
+        lambda **kwargs: run_to_end(engine, map_fly(station, **MAP), Console(file=io.StringIO())),
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.splitlines()[-1:] == [
+        "operando: there is not enough memory: Unable to allocate 13.7 MiB"
+    ]
+    assert not station.shutter.is_open

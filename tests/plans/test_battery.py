@@ -22,7 +22,7 @@ from operando.devices.potentiostat_process import ProcessSettings, RemoteDriver,
 from operando.devices.xafs_station import battery_station, simulated_battery_station
 from operando.errors import BadInput
 from operando.plans.battery import soc_stepped
-from operando.plans.soc_timetable import completed_steps
+from operando.plans.soc_timetable import completed_steps, voltage_reached
 from operando.simulations.cell import Electrode
 from operando.simulations.cell_circuit import CircuitParameters
 from operando.simulations.clock import Clock
@@ -259,6 +259,37 @@ def test_an_aborted_run_goes_on_where_the_cell_stands(make_battery, engine):
     engine(stepped(battery, max_soc=0.4, completed=done))
     assert measured(engine.documents) == [3, 4]
     assert battery.leads.cell.soc == pytest.approx(0.4, abs=1e-3)
+
+
+def test_a_charge_that_had_come_to_its_end_is_measured_and_not_charged_again(make_battery, engine):
+    battery = make_battery(speed=2000.0)
+    settings = {"until": 3.9, "rest": 600.0}
+    ended = []
+
+    def watch(name, doc):
+        data = doc["data"]
+        flows = data.get("cell_stream_current", 0.0) > 0.0
+        if flows and data["cell_stream_voltage"] >= settings["until"]:
+            ended.append(data["cell_stream_voltage"])
+        elif ended and engine.state == "running":
+            engine.request_pause()  # in the rest after it
+
+    token = engine.subscribe(watch, "event")
+    with pytest.raises(RunEngineInterrupted):
+        engine(stepped(battery, **settings))
+    engine.abort("the beam is gone")
+    engine.unsubscribe(token)
+    first, left_at = list(engine.documents), battery.leads.cell.soc
+    engine.documents.clear()
+    assert voltage_reached(first, settings["until"]) == ended[-1]
+    assert voltage_reached(first, settings["until"] + 0.1) is None
+    done = completed_steps(first, STREAMS)
+    engine(stepped(battery, **settings, completed=done, ended_at=ended[-1]))
+    assert battery.leads.cell.soc == pytest.approx(left_at, abs=1e-6)
+    (row,) = [event["data"] for event in events(engine.documents, "primary")]
+    assert row["soc_step_v_end"] == ended[-1]
+    assert row["soc_step_overpotential"] == pytest.approx(ended[-1] - row["soc_step_ocv"])
+    assert engine.documents[-1][1]["reason"] == "ended by voltage"
 
 
 def open_lead(battery):

@@ -396,7 +396,9 @@ def differences(demo, want, got):
         return [] if got["frames"] == want["frames"] else [f"{got['frames']} frames"]
     if demo == "battery":
         same = got["soc_steps"] == want["soc_steps"] and got["failed_steps"] == []
-        close = abs(got["final_soc"] - want["final_soc"]) < 0.005 and got["lcf_rms"] <= 0.02
+        # A cell that could relax on the way takes up to 0.016 more until it has the same voltage.
+        more = got["final_soc"] - want["final_soc"]
+        close = -0.005 < more < 0.02 and got["lcf_rms"] <= 0.02
         return [] if same and close else [f"another charge: {short(got)}, not {short(want)}"]
     same = got["measured"] == want["measured"] and abs(got["dwell_s"] / want["dwell_s"] - 1) < 1e-6
     share = want["exact_match_expected"]

@@ -243,8 +243,9 @@ class DocumentWorker:
 
     def _fail(self, error: Exception, words: str, run: int) -> None:
         self._error, self._words, self._failed_in = error, words, run
-        # An error that was raised has a traceback; one that was only made says all it has to say.
-        trace = error if error.__traceback__ is not None else None
+        # An error that was only made says all it has to say; where the memory ended is by chance.
+        told = error.__traceback__ is None or isinstance(error, MemoryError)
+        trace = None if told else error
         logger.error("agent %s failed and is out of the run: %s", self._name, words, exc_info=trace)
         with self._queue.all_tasks_done:
             self._queue.all_tasks_done.notify_all()

@@ -21,7 +21,7 @@ from operando.plans.battery import soc_stepped
 from operando.plans.progress import lineage
 from operando.plans.soc_adaptive import soc_adaptive
 from operando.plans.soc_rows import with_rows
-from operando.plans.soc_timetable import SocSettings, completed_steps
+from operando.plans.soc_timetable import SocSettings, completed_steps, voltage_reached
 
 #: The cell that the references are measured on has another seed.
 _OTHER_CELL = 10_000
@@ -86,6 +86,8 @@ class Earlier:
         Of all its runs, the oldest first.
     completed : set of int
         Steps that it measured.
+    ended_at : float or None
+        Voltage at which the charge came to its end, V; its last step is yet to be measured.
     soc : float
         Where the cell was left.
     start : mapping
@@ -95,6 +97,7 @@ class Earlier:
     uid: str
     documents: Sequence[tuple[str, Mapping[str, Any]]]
     completed: set[int]
+    ended_at: float | None
     soc: float
     start: Mapping[str, Any]
 
@@ -125,9 +128,10 @@ def read_earlier(session: BatterySession, uid: str, trace: VoltageTrace) -> Earl
     stop = next((doc for name, doc in runs[-1] if name == "stop"), {})
     if stop.get("exit_status") == "success":
         raise BadInput(f"run {start['uid']} came to its end: there is nothing to resume")
+    ended_at = voltage_reached(documents, float(start["until"]))
     for name, doc in documents:
         trace(name, doc)
-    return Earlier(str(start["uid"]), documents, completed, trace.soc, start)
+    return Earlier(str(start["uid"]), documents, completed, ended_at, trace.soc, start)
 
 
 def measure_references(
@@ -247,6 +251,7 @@ def _charge(
         until=settings.until,
         repeats=settings.repeats,
         completed=completed,
+        ended_at=earlier.ended_at if earlier else None,
         agent=agent,
         md=md,
         **common,

@@ -14,7 +14,7 @@ from operando.plans.optimise import optimise
 from operando.plans.progress import Progress, lineage
 from operando.plans.rest import rest_until_known
 from operando.plans.soc_adaptive import soc_adaptive
-from operando.plans.soc_timetable import completed_steps
+from operando.plans.soc_timetable import completed_steps, voltage_reached
 from operando.plans.stage_time import StageTime, stage_time
 from operando.plans.stubs import with_beam
 from operando.plans.two_pass import map_two_pass
@@ -45,6 +45,7 @@ __all__ = [
     "soc_adaptive",
     "soc_stepped",
     "stage_time",
+    "voltage_reached",
     "watch_kinetics",
     "with_beam",
     "xafs_step",

@@ -36,6 +36,7 @@ def soc_stepped(
     time_limit: float | None = None,
     rest_rule: Decides | None = None,
     completed: Collection[int] = (),
+    ended_at: float | None = None,
     dry_run: bool = False,
     report: Callable[[str], Any] = print,
     sample: str = "",
@@ -60,6 +61,9 @@ def soc_stepped(
         ``rest_decisions``. Rests end by time or slope without one.
     completed : collection of int
         Steps that an earlier run measured (see `completed_steps`) and this one leaves out.
+    ended_at : float, optional
+        Voltage at which an earlier run's charge has come to its end (see `voltage_reached`), V.
+        The cell has relaxed since and would take more: it is rested and measured as it is.
     dry_run : bool
         Report the timetable and do nothing else.
     report : callable
@@ -117,6 +121,7 @@ def soc_stepped(
         **asdict(settings),
         "timetable": table.as_dict(),
         "completed": sorted(completed),
+        "ended_at": ended_at,
         "sample": sample,
         "seed": seed,
         "agent": spec_of(agent),
@@ -127,7 +132,8 @@ def soc_stepped(
     }
     resting = None if rest_rule is None else Resting(rest_rule)
     staged = [detectors.xrd, *detectors.scans.values(), detectors.shutter]
-    inner = bpp.stage_wrapper(_steps(cell, detectors, table, progress, resting), staged)
+    steps = _steps(cell, detectors, table, progress, resting, ended_at)
+    inner = bpp.stage_wrapper(steps, staged)
     return (yield from soc_run(inner, start, progress))
 
 
@@ -137,6 +143,7 @@ def _steps(
     table: Timetable,
     progress: Progress,
     resting: Resting | None,
+    ended_at: float | None,
 ) -> MsgGenerator:
     progress.began = yield from bps.rd(cell.time)
     yield from bps.abs_set(detectors.xrd.exposure, table.settings.xrd_exposure, wait=True)
@@ -147,7 +154,14 @@ def _steps(
             progress.ended = stop
             break
         reason = yield from soc_step(
-            cell, detectors, table.settings, row.index, row.soc, progress.recorder, resting
+            cell,
+            detectors,
+            table.settings,
+            row.index,
+            row.soc,
+            progress.recorder,
+            resting,
+            ended_at,
         )
         if reason == "voltage":
             progress.ended = "voltage"

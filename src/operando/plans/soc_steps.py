@@ -70,6 +70,7 @@ def soc_step(
     target: float,
     recorder: SocRecorder,
     resting: Resting | None = None,
+    ended_at: float | None = None,
 ) -> MsgGenerator[str]:
     """Charge to one state of charge, rest and measure.
 
@@ -89,13 +90,19 @@ def soc_step(
         Takes what becomes known about the step.
     resting : Resting, optional
         Its rule ends the rest when it knows enough; see `rest_until_known`.
+    ended_at : float, optional
+        Voltage (V) at which an earlier run's charge has ended the last step; it is not charged
+        again.
 
     Returns
     -------
     str
         Why the charge ended: "charge" or "voltage"; "" where there was nothing to charge.
     """
-    reason, v_end = yield from _charge(cell, settings, target)
+    if ended_at is None:
+        reason, v_end = yield from _charge(cell, settings, target)
+    else:
+        reason, v_end = "voltage", ended_at
     yield Msg("checkpoint")
     began = yield from bps.rd(cell.time)
     if resting is not None and settings.rest > 0.0:

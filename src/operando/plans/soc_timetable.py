@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from operando.errors import BadInput
 
@@ -223,3 +225,37 @@ def completed_steps(
                 many = index if kind == "event_page" else [index]
                 seen[stream].update(int(one) for one in many)
     return set.intersection(*seen.values()) if seen else set()
+
+
+def voltage_reached(
+    documents: Iterable[tuple[str, Mapping[str, Any]]], until: float
+) -> float | None:
+    """Find the voltage at which the charge of an earlier run came to its end.
+
+    Parameters
+    ----------
+    documents : iterable of (name, document)
+        Of the earlier run; its stream ``electrochemistry`` has the potentiostat's records.
+    until : float
+        Voltage that ends the charge, V.
+
+    Returns
+    -------
+    float or None
+        V, for ``soc_stepped(ended_at=...)``; None if the charge is to go on.
+    """
+    records: set[str] = set()
+    highest = None
+    for kind, document in documents:
+        if kind == "descriptor" and document["name"] == "electrochemistry":
+            records.add(document["uid"])
+        elif kind in ("event", "event_page") and document["descriptor"] in records:
+            volts, amperes = (
+                np.atleast_1d(value)
+                for ending in ("_voltage", "_current")
+                for key, value in document["data"].items()
+                if key.endswith(ending)
+            )
+            ended = volts[(amperes > 0.0) & (volts >= until)]
+            highest = float(ended[-1]) if len(ended) else highest
+    return highest
