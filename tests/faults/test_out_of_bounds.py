@@ -25,7 +25,7 @@ from operando.agents.poni_files import Geometry
 from operando.agents.soc_library import SocLibrary
 from operando.cli import _OneLine
 from operando.confined import file_name, may_read, printable, reading_within, within
-from operando.errors import AgentError, BadInput, OperandoError
+from operando.errors import AgentError, BadInput, OperandoError, StoreError
 from operando.reporting.folder import report_path
 from operando.store import open_store
 from operando.store.intake import Intake
@@ -559,12 +559,23 @@ def test_what_a_full_disk_did_not_take_goes_to_a_folder_of_ones_own(tmp_path, mo
     journal = JournalFile(places.journal / "run.jsonl")
     monkeypatch.setattr(journal, "_write", full)
     journal.append("start", {"uid": "run", "time": 0.0})
-    spill(journal, places)
+    spill([journal], places)
     assert everything(victim) == {forged}
     unspill(places)
     (mine,) = [entry.doc for _, entry in read(places.journal / "run.jsonl")]
     assert mine["uid"] == "run"
     assert not (places.journal / "forged.jsonl").exists()
+
+
+def test_documents_that_no_disk_takes_are_said_to_be_lost(tmp_path, monkeypatch):
+    store = open_store(tmp_path / "store")
+    system = tmp_path / "tmp"
+    system.write_text("no folder")
+    monkeypatch.setattr(tempfile, "tempdir", str(system))
+    monkeypatch.setattr(JournalFile, "_write", full)
+    store.writer()("start", {"uid": "0b1e5b30-a3f2-4b6e-8f33-1d6c1d3f8d10", "time": 0.0})
+    with pytest.raises(StoreError, match=r"documents are lost: .*No space left .*Not a directory"):
+        store.close(timeout=1.0)
 
 
 def full(*_):

@@ -278,10 +278,17 @@ class Store(RunningRuns):
 
         What Tiled does not take within `timeout` seconds stays in the journal, and goes
         there when the store is opened next.
+
+        Raises
+        ------
+        operando.errors.StoreError
+            If documents are lost: no disk takes them.
         """
-        for upload in self._uploader.close(timeout):
-            spill(upload.journal, self._places)
-        self._connection.close()
+        waiting = self._uploader.close(timeout)
+        try:
+            spill((upload.journal for upload in waiting), self._places)
+        finally:
+            self._connection.close()
 
     def __enter__(self) -> Self:
         """Return the store itself."""

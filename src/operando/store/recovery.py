@@ -7,12 +7,13 @@ import os
 import stat
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from operando.errors import StoreError
 from operando.store.journal import SUFFIX, JournalFile, read
 from operando.store.places import Places
 from operando.store.upload import Waiting
@@ -192,16 +193,32 @@ def _stop(survey: _Survey, written: float) -> dict[str, Any]:
     }
 
 
-def spill(journal: JournalFile, places: Places) -> None:
-    """Close a journal; write what its disk did not take to a folder of the system's.
+def spill(journals: Iterable[JournalFile], places: Places) -> None:
+    """Close journals; write what their disk did not take to a folder of the system's.
 
     Parameters
     ----------
-    journal : JournalFile
-        The journal.
+    journals : iterable of JournalFile
+        The journals.
     places : Places
-        Where its store is.
+        Where their store is.
+
+    Raises
+    ------
+    StoreError
+        If there is no room either: it says how many documents are lost. All journals are closed.
     """
+    lost = []
+    for journal in journals:
+        try:
+            _spill(journal, places)
+        except OSError as error:
+            lost.append(f"{journal.path}: {journal.problem}; nor does {places.spill}: {error}")
+    if lost:
+        raise StoreError(f"documents are lost: {'; '.join(lost)}")
+
+
+def _spill(journal: JournalFile, places: Places) -> None:
     left = journal.close()
     if not left:
         return
