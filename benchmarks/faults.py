@@ -7,12 +7,13 @@ resume. What must hold is in `tests/support/fault_trials.py`: the hardware is sa
 that the store had taken is kept, the result is that of a run to which nothing happened, no hang,
 no traceback, nothing left running. Trials that ended before their fault came do not count.
 
-``--only N`` repeats one trial of that seed. Full and read-only disks need the right to mount.
+``--only N...`` repeats trials of that seed. Full and read-only disks need the right to mount.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import signal
 import sys
 import tempfile
@@ -54,14 +55,11 @@ def table(outcomes: list[Outcome]) -> list[str]:
 
 def inject(laboratory: Laboratory, given: Any, over: threading.Event) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    number = given.first
-    while sum(one.happened for one in outcomes) < given.number and not over.is_set():
-        chosen = number if given.only is None else given.only
-        outcomes.append(laboratory.attempt(laboratory.trial(chosen, given.seed)))
-        print(time.strftime("%H:%M:%S"), describe(outcomes[-1]), flush=True)
-        number += 1
-        if given.only is not None:
+    for number in given.only or itertools.count(given.first):
+        if over.is_set() or sum(one.happened for one in outcomes) >= given.number:
             break
+        outcomes.append(laboratory.attempt(laboratory.trial(number, given.seed)))
+        print(time.strftime("%H:%M:%S"), describe(outcomes[-1]), flush=True)
     return outcomes
 
 
@@ -69,7 +67,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--number", type=int, default=200, help="faults that happen")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="repeat this trial")
+    parser.add_argument("--only", type=int, nargs="+", help="repeat these trials")
     parser.add_argument("--first", type=int, default=0, help="number of the first trial")
     parser.add_argument("--keep", type=Path, help="folder for store and notes")
     given = parser.parse_args()

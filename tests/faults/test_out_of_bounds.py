@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import re
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -567,14 +568,16 @@ def test_what_a_full_disk_did_not_take_goes_to_a_folder_of_ones_own(tmp_path, mo
     assert not (places.journal / "forged.jsonl").exists()
 
 
-def test_documents_that_no_disk_takes_are_said_to_be_lost(tmp_path, monkeypatch):
+def test_documents_that_no_disk_takes_are_said_to_be_lost(tmp_path, empty_catalog, monkeypatch):
+    (tmp_path / "store").mkdir()
+    shutil.copy(empty_catalog, tmp_path / "store")
     store = open_store(tmp_path / "store")
     system = tmp_path / "tmp"
     system.write_text("no folder")
     monkeypatch.setattr(tempfile, "tempdir", str(system))
     monkeypatch.setattr(JournalFile, "_write", full)
     store.writer()("start", {"uid": "0b1e5b30-a3f2-4b6e-8f33-1d6c1d3f8d10", "time": 0.0})
-    with pytest.raises(StoreError, match=r"documents are lost: .*No space left .*Not a directory"):
+    with pytest.raises(StoreError, match=r"^1 document is lost: .*No space left .*Not a directory"):
         store.close(timeout=1.0)
 
 

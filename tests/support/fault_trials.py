@@ -226,7 +226,7 @@ class Laboratory:
         problems += how_it_ended(trial, ended)
         problems += self._left_running(name)
         problems += self._goes_on(trial, ended)
-        problems += self._kept(ended)
+        problems += self._kept(trial, ended)
         return outcome
 
     @contextlib.contextmanager
@@ -272,7 +272,7 @@ class Laboratory:
             return found
         return differences(trial.demo, self.baseline(trial.demo), resumed.result)
 
-    def _kept(self, ended):
+    def _kept(self, trial, ended):
         """Look whether every document that was taken is in the journal, once and in order."""
         problems = []
         for uid in {uid for kind, uid, *_ in ended.documents if kind == "start"}:
@@ -287,7 +287,9 @@ class Laboratory:
                 for name, run, parent, numbers, _ in ended.documents
                 if run == uid or parent in streams
             )
-            if lost := sum((noted - kept).values()):
+            # A limit on files holds for all of them: then that they are lost must be said.
+            said = trial.kind == "file limit" and " lost: " in ended.err
+            if (lost := sum((noted - kept).values())) and not said:
                 problems.append(f"{lost} of {sum(noted.values())} documents are lost")
             if [e.n for e in entries] != list(range(len(entries))):
                 problems.append("the journal has a gap")
@@ -357,7 +359,8 @@ def how_it_ended(trial, ended):
         "SIGKILL": {-signal.SIGKILL},
         "SIGTERM": {128 + signal.SIGTERM, -signal.SIGTERM},
         "SIGINT once": {0, 130},
-        "SIGINT twice": {130},
+        # When all is measured there is nothing left to abort.
+        "SIGINT twice": {130, 0} if ended.notes[-1].startswith("F") else {130},
         "out of memory": {0, 1, *_DIED_OF_MEMORY},
         "file limit": {0, 1},
         "full disk": {0, 1},

@@ -208,20 +208,22 @@ def spill(journals: Iterable[JournalFile], places: Places) -> None:
     StoreError
         If there is no room either: it says how many documents are lost. All journals are closed.
     """
-    lost = []
+    lost, number = [], 0
     for journal in journals:
+        left = journal.close()
+        if not left:
+            continue
         try:
-            _spill(journal, places)
+            _spill(journal, left, places)
         except OSError as error:
-            lost.append(f"{journal.path}: {journal.problem}; nor does {places.spill}: {error}")
+            number += len(left)
+            lost.append(f"{journal.path}: {journal.problem}; {places.spill}: {error}")
     if lost:
-        raise StoreError(f"documents are lost: {'; '.join(lost)}")
+        words = "1 document is" if number == 1 else f"{number} documents are"
+        raise StoreError(f"{words} lost: {'; '.join(lost)}")
 
 
-def _spill(journal: JournalFile, places: Places) -> None:
-    left = journal.close()
-    if not left:
-        return
+def _spill(journal: JournalFile, left: list[bytes], places: Places) -> None:
     places.spill.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = places.spill
     if not _own(folder):  # somebody else's, or a link to where they want it
