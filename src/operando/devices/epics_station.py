@@ -94,16 +94,8 @@ def epics_mapping_station(
     require_client()
     names = names or MappingNames()
     stage = EpicsStage(prefix, x=names.x, y=names.y, name="stage")
-    shutter = EpicsShutter(prefix + names.shutter, name="shutter")
-    monitor = EpicsMonitor(prefix + names.i0, array=names.i0_array, name="i0")
-    detector = EpicsPilatus(
-        prefix,
-        camera=names.camera,
-        files=names.files,
-        data_dir=data_dir,
-        geometry=geometry or DetectorGeometry(),
-        energy_kev=energy_kev,
-        name="pilatus",
+    shutter, monitor, detector = _x_ray_side(
+        prefix, names, data_dir, geometry or DetectorGeometry(), energy_kev
     )
     flyer = EpicsFlyer(
         prefix + names.profile, stage=stage, detector=detector, monitor=monitor, name="fly"
@@ -182,17 +174,9 @@ def epics_loading_station(
     """
     require_client()
     names, clock = names or LoadingNames(), clock or Clock()
-    shutter = EpicsShutter(prefix + names.shutter, name="shutter")
-    monitor = EpicsMonitor(prefix + names.i0, array=names.i0_array, name="i0")
     gas = EpicsGasCell(prefix + names.gas, name="gas")
-    detector = EpicsPilatus(
-        prefix,
-        camera=names.camera,
-        files=names.files,
-        data_dir=data_dir,
-        geometry=geometry or GEOMETRY,
-        energy_kev=energy_kev,
-        name="pilatus",
+    shutter, monitor, detector = _x_ray_side(
+        prefix, names, data_dir, geometry or GEOMETRY, energy_kev
     )
     train = EpicsFrameTrain(prefix + names.gate, detector=detector, monitor=monitor, name="frame")
     dwell = (
@@ -205,3 +189,24 @@ def epics_loading_station(
         connect(*devices, timeout=timeout)
         detector.check()
     return LoadingStation(gas, detector, monitor, shutter, train, dwell, clock)
+
+
+def _x_ray_side(
+    prefix: str,
+    names: MappingNames | LoadingNames,
+    data_dir: Path,
+    geometry: DetectorGeometry,
+    energy_kev: float,
+) -> tuple[EpicsShutter, EpicsMonitor, EpicsPilatus]:
+    """Make what both stations have."""
+    detector = EpicsPilatus(
+        prefix,
+        camera=names.camera,
+        files=names.files,
+        data_dir=data_dir,
+        geometry=geometry,
+        energy_kev=energy_kev,
+        name="pilatus",
+    )
+    monitor = EpicsMonitor(prefix + names.i0, array=names.i0_array, name="i0")
+    return EpicsShutter(prefix + names.shutter, name="shutter"), monitor, detector
