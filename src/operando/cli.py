@@ -102,6 +102,8 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", 130)
     except Exception as error:
+        if str(error) == "can't start new thread":  # Python has no error of its own for it
+            _fail(f"there is not enough memory: {error}", 1)
         # click's own usage errors carry their status and a message that names the option.
         if hasattr(error, "format_message"):
             if not error.format_message():  # a bare command group has printed its help

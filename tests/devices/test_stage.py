@@ -1,5 +1,6 @@
 import itertools
 import math
+import threading
 import time
 
 import pytest
@@ -101,3 +102,21 @@ def test_units_and_settings_are_described(station):
     assert configuration["stage_x_velocity"]["units"] == "um/s"
     assert configuration["stage_pitch_h"]["units"] == "mrad"
     assert set(configuration) == set(stage.read_configuration())
+
+
+def test_an_axis_that_cannot_set_off_is_said_to_stand(make_station, monkeypatch):
+    axis = make_station(speed=1000.0).stage.x
+    start = threading.Thread.start
+
+    def no_more(thread):
+        if thread.name == "operando-timed":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        with pytest.raises(DeviceError, match="can't start new thread"):
+            axis.set(100.0)
+    assert not axis.moving
+    axis.set(10.0).wait(timeout=5)
+    assert axis.position == 10.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from operando.devices.exposure import READOUT_S
 from operando.devices.fly_line import FlyLine
 from operando.devices.line_flyer import LineFlyer
 from operando.devices.soft import done
+from operando.devices.timed import in_background
 from operando.errors import DeviceError
 
 #: Time beside the sweep after which a profile move has failed, s.
@@ -180,7 +180,7 @@ class EpicsFlyer(LineFlyer):
             else:
                 status.set_finished()
 
-        threading.Thread(target=run, name="operando-epics-fly", daemon=True).start()
+        in_background(run, "operando-epics-fly")
         return status
 
     def stop(self, *, success: bool = False) -> None:

@@ -15,6 +15,7 @@ from operando.devices.exposure import READOUT_S
 from operando.devices.fly_line import FlyLine
 from operando.devices.line_flyer import LineFlyer
 from operando.devices.soft import done
+from operando.devices.timed import in_background
 from operando.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -117,10 +118,9 @@ class SerpentineFlyer(LineFlyer):
         if self._line is None:
             raise DeviceError(f"{self.name} was kicked off without a line: prepare it first")
         line, self._line = self._line, None
-        status = self._status = DeviceStatus(self)
-        threading.Thread(
-            target=self._fly, args=(line, status), name="operando-fly", daemon=True
-        ).start()
+        status = DeviceStatus(self)
+        in_background(lambda: self._fly(line, status), "operando-fly")
+        self._status = status
         return done()
 
     def _fly(self, line: FlyLine, status: DeviceStatus) -> None:

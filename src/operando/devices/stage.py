@@ -155,12 +155,16 @@ class Axis(Device):  # type: ignore[misc]
         if not travel.distance:
             status.set_finished()
             return status
-        timed = Timed(
-            self._clock,
-            travel.duration + settle,
-            lambda: self._end(status, success=True, arrived=True),
-            pass_time,
-        )
+        try:
+            timed = Timed(
+                self._clock,
+                travel.duration + settle,
+                lambda: self._end(status, success=True, arrived=True),
+                pass_time,
+            )
+        except DeviceError:  # it did not set off
+            self._end(status, success=False)
+            raise
         with self._lock:
             if self._status is status:
                 self._timed = timed

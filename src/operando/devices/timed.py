@@ -7,8 +7,24 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from operando.errors import DeviceError
+
 if TYPE_CHECKING:
     from operando.simulations.clock import Clock
+
+
+def in_background(work: Callable[[], None], name: str) -> None:
+    """Have something done in a thread of its own, which does not outlive the process.
+
+    Raises
+    ------
+    DeviceError
+        If the system gives no more threads, as it does when memory ends.
+    """
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError as error:
+        raise DeviceError(f"{name}: {error}") from error
 
 
 class Timed:
@@ -28,6 +44,11 @@ class Timed:
     pass_time : callable, optional
         What lets the time pass at unlimited speed, given `seconds`; ``clock.sleep`` unless told.
         It is where two actions can be made to overlap.
+
+    Raises
+    ------
+    DeviceError
+        As `in_background`.
     """
 
     def __init__(
@@ -48,7 +69,7 @@ class Timed:
             if not self._cancelled.is_set():
                 finish()
 
-        threading.Thread(target=work, name="operando-timed", daemon=True).start()
+        in_background(work, "operando-timed")
 
     def cancel(self) -> None:
         """Do not call back any more."""
