@@ -15,6 +15,7 @@ from pathlib import Path
 
 from operando.store import open_store
 from operando.store.journal import SUFFIX, read
+from support.notes import notes_of
 
 TESTS = Path(__file__).parents[1]
 #: Words of the demonstrations, small ones.
@@ -168,8 +169,9 @@ class Laboratory:
                 os.kill(child, signal.SIGKILL)
             time.sleep(0.02)
         status = int(self._process.stdout.readline())
-        texts = [(self.notes / f"{name}.{kind}").read_text() for kind in ("out", "err", "notes")]
-        return Ended(None if hung else status, texts[0], texts[1], texts[2].splitlines())
+        out, err = ((self.notes / f"{name}.{kind}").read_text() for kind in ("out", "err"))
+        notes = notes_of(self.notes / f"{name}.notes")
+        return Ended(None if hung else status, out, err, notes)
 
     def baseline(self, demo):
         """Return what a demonstration finds when nothing goes wrong."""

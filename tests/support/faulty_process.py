@@ -17,7 +17,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from operando.store import embedded
 from operando.store.intake import Intake
 from operando.store.places import Places
 from support.injections import Injector
+from support.notes import Notes
 
 #: The attribute of each device by which it can be told when it is not safe.
 HARDWARE = {
@@ -111,7 +111,7 @@ def without_pictures():
 
 def run(folder, task):
     """Be the child: run one command."""
-    begin = os.open(folder / f"{task['name']}.notes", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    notes = Notes(folder / f"{task['name']}.notes")
     reading, writing = os.pipe()
     os.dup2(reading, 0)
     for number, kind in ((1, "out"), (2, "err")):
@@ -120,15 +120,9 @@ def run(folder, task):
     sys.stdin = open(0, closefd=False)
     faulthandler.register(signal.SIGUSR1, open(folder / f"{task['name']}.hang", "w"))  # who asks
     os.environ["OPERANDO_TRIAL"] = task["name"]
-    guard = threading.Lock()
-
-    def note(line):
-        with guard:
-            os.write(begin, line.encode() + b"\n")
-
-    injector = Injector(task["fault"], note, enter=lambda: os.write(writing, b"\n"))
-    watch_hardware(note)
-    watch_store(note, injector.taken)
+    injector = Injector(task["fault"], notes, enter=lambda: os.write(writing, b"\n"))
+    watch_hardware(notes)
+    watch_store(notes, injector.taken)
     if not task["pictures"]:
         without_pictures()
     sys.argv = ["operando", *task["words"]]
