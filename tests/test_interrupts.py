@@ -11,7 +11,6 @@ from bluesky import RunEngine
 from rich.console import Console
 
 from operando.interrupts import ENDINGS, Aborted, run_to_end
-from operando.swallowed import remember_ctrl_c
 
 CLOSED = []
 
@@ -90,20 +89,3 @@ def test_a_hangup_that_is_to_be_ignored_is(engine):
         assert run_to_end(engine, plan(3), Console(quiet=True))
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-def test_ctrl_c_that_an_import_has_swallowed_ends_the_command_before_anything_moves(engine):
-    documents = []
-    engine.subscribe(lambda name, doc: documents.append(name))
-    python = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        remember_ctrl_c()
-        assert run_to_end(engine, plan(1), Console(quiet=True))
-        documents.clear()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)  # and a library catches it
-        with pytest.raises(KeyboardInterrupt):
-            run_to_end(engine, plan(1), Console(quiet=True))
-    finally:
-        signal.signal(signal.SIGINT, python)
-    assert documents == []

@@ -18,7 +18,6 @@ from bluesky.utils import FailedStatus, RunEngineInterrupted, TransitionError
 from rich.console import Console
 
 from operando.errors import OperandoError
-from operando.swallowed import end_if_pressed
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +222,6 @@ def run_to_end(
     Aborted
         If the person aborted it. The run is closed then and the devices are stopped.
     """
-    end_if_pressed()
     keys, uids = CtrlC(engine, console, elsewhere), list[str]()
     token = engine.subscribe(lambda name, doc: uids.append(doc["uid"]), "start")
     # The RunEngine tells of pauses on stdout, which belongs to the answer.

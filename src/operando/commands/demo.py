@@ -20,7 +20,6 @@ from operando.commands.options import (
     parse_speed,
     print_json,
 )
-from operando.swallowed import remember_ctrl_c
 
 if TYPE_CHECKING:
     from operando.interrupts import Aborted
@@ -34,7 +33,6 @@ app = typer.Typer(
 @app.callback()
 def _demo() -> None:
     """Run a whole loop on the simulated station: measure, decide, store, draw."""
-    remember_ctrl_c()
 
 
 @app.command()
