@@ -118,6 +118,8 @@ def run(folder, task):
         path = folder / f"{task['name']}.{kind}"
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdin = open(0, closefd=False)
+    # As from a terminal: what a shell starts in the background is deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     faulthandler.register(signal.SIGUSR1, open(folder / f"{task['name']}.hang", "w"))  # who asks
     os.environ["OPERANDO_TRIAL"] = task["name"]
     injector = Injector(task["fault"], notes, enter=lambda: os.write(writing, b"\n"))
