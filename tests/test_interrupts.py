@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import bluesky.plan_stubs as bps
@@ -89,3 +91,27 @@ def test_a_hangup_that_is_to_be_ignored_is(engine):
         assert run_to_end(engine, plan(3), Console(quiet=True))
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_storm_of_signals_ends_the_run_as_one_does(engine, attempt):
+    """Who ends a group of processes often tells each twice, the second time within the first."""
+    documents, senders = [], []
+    storm = f"import os\nfor _ in range(20000): os.kill({os.getpid()}, {signal.SIGTERM})"
+
+    def listen(name, doc):
+        documents.append((name, doc))
+        if name == "start":
+            senders.append(subprocess.Popen([sys.executable, "-c", storm]))
+            time.sleep(0.2)  # until it has begun
+
+    engine.subscribe(listen)
+    python = signal.signal(signal.SIGTERM, lambda number, frame: None)  # what comes too late
+    try:
+        with pytest.raises(Aborted):
+            run_to_end(engine, plan(), Console(quiet=True))
+        assert senders[0].wait(timeout=60) == 0
+    finally:
+        signal.signal(signal.SIGTERM, python)
+    assert documents[-1][1]["exit_status"] == "abort"
+    assert CLOSED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import select
 import signal
 import sys
@@ -83,7 +84,8 @@ class CtrlC:
         self.signal_number: int = signal.SIGINT
         self._presses = 0
         self._last = 0.0
-        self._pressed = threading.Event()
+        # Not an Event: a handler that interrupts another on its way to set one waits for ever.
+        self._pressed = queue.SimpleQueue[None]()
         self._over = False
 
     @property
@@ -128,7 +130,7 @@ class CtrlC:
                 signal.signal(number, handler)
             self._engine.context_managers = managers
             self._over = True
-            self._pressed.set()
+            self._pressed.put(None)
             watcher.join(1.0)
 
     def _press(self, number: int, frame: FrameType | None) -> None:
@@ -136,18 +138,17 @@ class CtrlC:
         now = time.monotonic()
         if now - self._last > ONE_PRESS_S:
             self._presses += 1
-            self._pressed.set()
+            self._pressed.put(None)
         self._last = now
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self.why, self.signal_number = signal.Signals(number).name, number
         self._presses = 2
-        self._pressed.set()
+        self._pressed.put(None)
 
     def _watch(self) -> None:
         while True:
-            self._pressed.wait()
-            self._pressed.clear()
+            self._pressed.get()
             # It may not have begun yet, or be between two states.
             while not self._over and self._engine.state not in ("running", "paused"):
                 time.sleep(_LOOK_AGAIN_S)
