@@ -362,7 +362,7 @@ def how_it_ended(trial, ended):
         "SIGTERM": {128 + signal.SIGTERM, -signal.SIGTERM},
         "SIGINT once": {0, 130},
         # When all is measured there is nothing left to abort.
-        "SIGINT twice": {130, 0} if ended.notes[-1].startswith("F") else {130},
+        "SIGINT twice": {130, 0} if "".join(ended.notes[-1:]).startswith("F") else {130},
         "out of memory": {0, 1, *_DIED_OF_MEMORY},
         "file limit": {0, 1},
         "full disk": {0, 1},
