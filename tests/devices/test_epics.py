@@ -14,14 +14,13 @@ from epics import ca
 from operando.cli import main
 from operando.devices import simulated_loading_station, simulated_mapping_station
 from operando.devices.epics_battery import epics_battery_station
-from operando.devices.epics_signals import (
+from operando.devices.epics_connection import (
     MissingPVs,
     connect,
     disconnect,
     disconnect_station,
-    put_and_wait,
-    wait_for,
 )
+from operando.devices.epics_signals import put_and_wait, wait_for
 from operando.devices.epics_station import (
     LoadingNames,
     MappingNames,

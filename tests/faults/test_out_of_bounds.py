@@ -520,14 +520,17 @@ def test_the_code_has_nothing_that_runs_data():
         *("eval", "exec", "compile", "os.system", "os.popen", "yaml.load", "shutil.unpack_archive"),
         *("np.fromregex", "pd.read_pickle", "joblib.load", "torch.load", "dill.load"),
     }
-    modules = {"pickle", "joblib", "shelve", "marshal", "dill", "tarfile", "xml", "lxml"}
+    modules = {"pickle", "joblib", "shelve", "marshal", "dill", "zipfile", "tarfile", "xml", "lxml"}
     files = list(Path(operando.__file__).parent.rglob("*.py"))
     assert len(files) > 300
     for file in files:
+        # Looks at what an archive says of itself before anything is read from it.
+        allowed = {"zipfile"} if file.name == "npz_file.py" else set()
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             where = f"{file.name}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Import):
-                assert not modules & {name.name.split(".")[0] for name in node.names}, where
+                named = {name.name.split(".")[0] for name in node.names}
+                assert not (modules - allowed) & named, where
             elif isinstance(node, ast.ImportFrom):
                 assert (node.module or "").split(".")[0] not in modules, where
             elif isinstance(node, ast.Call):

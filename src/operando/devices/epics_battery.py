@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from operando.devices.cell_faults import CellLimits
 from operando.devices.epics_beam import EpicsShutter
+from operando.devices.epics_connection import connect, let_go_unless_sound, require_client
 from operando.devices.epics_potentiostat import EpicsDriver
-from operando.devices.epics_signals import connect, let_go_unless_sound, require_client
 from operando.devices.epics_xafs import (
     EpicsDose,
     EpicsMonochromator,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from operando.devices.dwell import Dwell
 from operando.devices.epics_beam import EpicsMonitor, EpicsShutter
+from operando.devices.epics_connection import connect, let_go_unless_sound, require_client
 from operando.devices.epics_flyer import EpicsFlyer
 from operando.devices.epics_gas import EpicsDwell, EpicsGasCell
 from operando.devices.epics_pilatus import EpicsPilatus
-from operando.devices.epics_signals import connect, let_go_unless_sound, require_client
 from operando.devices.epics_stage import EpicsStage
 from operando.devices.epics_train import EpicsFrameTrain
 from operando.devices.loading_station import LoadingStation

@@ -6,7 +6,7 @@ from typing import Any
 
 from ophyd import Component, Device, EpicsSignalRO
 
-from operando.devices.epics_signals import connect, let_go_unless_sound, require_client
+from operando.devices.epics_connection import connect, let_go_unless_sound, require_client
 from operando.devices.soft import SoftSignal
 
 #: Current that is kept by top-up, mA.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from operando.devices.epics_battery import epics_battery_station
-from operando.devices.epics_signals import disconnect_station, require_client
+from operando.devices.epics_connection import disconnect_station, require_client
 from operando.devices.epics_station import (
     LoadingNames,
     epics_loading_station,

@@ -11,7 +11,7 @@ from typing import Any
 from ophyd import EpicsSignalRO
 
 from operando.devices.epics_battery import epics_battery_station
-from operando.devices.epics_signals import disconnect, disconnect_station, require_client
+from operando.devices.epics_connection import disconnect, disconnect_station, require_client
 from operando.devices.epics_station import (
     LoadingNames,
     epics_loading_station,
