@@ -68,6 +68,27 @@ def test_a_handler_that_raises_fails_the_agent_and_nobody_else(caplog):
     assert seen == [0, 1, 2]
 
 
+def test_a_failure_is_in_the_log_before_anyone_can_see_it():
+    class Slow(logging.Handler):
+        def emit(self, record):
+            time.sleep(0.2)
+            said.append(record.getMessage())
+
+    said, slow = [], Slow()
+    worker = DocumentWorker(lambda *_: 1 / 0, "poor")
+    logging.getLogger("operando").addHandler(slow)
+    try:
+        worker.put("event", {"descriptor": "d"})
+        deadline = time.monotonic() + 10
+        while worker.error is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        assert [line for line in said if "agent poor failed" in line]
+    finally:
+        logging.getLogger("operando").removeHandler(slow)
+        worker.close()
+
+
 def test_a_worker_that_falls_hopelessly_behind_is_out(gate, caplog):
     worker = DocumentWorker(lambda *_: gate.wait(30), "stuck", size=5)
     begin = time.perf_counter()

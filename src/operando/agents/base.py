@@ -242,13 +242,17 @@ class DocumentWorker:
         self.give_up(f"agent {self._name}: {self._queue.maxsize} documents behind")
 
     def _fail(self, error: Exception, words: str, run: int) -> None:
-        self._error, self._words, self._failed_in = error, words, run
         # An error that was only made says all it has to say; where the memory ended is by chance.
         told = error.__traceback__ is None or isinstance(error, MemoryError)
         trace = None if told else error
-        logger.error("agent %s failed and is out of the run: %s", self._name, words, exc_info=trace)
-        with self._queue.all_tasks_done:
-            self._queue.all_tasks_done.notify_all()
+        try:  # the log first: whoever is told of the failure may read there at once
+            logger.error(
+                "agent %s failed and is out of the run: %s", self._name, words, exc_info=trace
+            )
+        finally:
+            self._error, self._words, self._failed_in = error, words, run
+            with self._queue.all_tasks_done:
+                self._queue.all_tasks_done.notify_all()
 
 
 def _said(error: Exception) -> str:
