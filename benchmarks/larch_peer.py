@@ -11,6 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+# xraylarch's environment need not have operando installed; one that has it uses its own.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "src"))
+
 from xafs import larch_times
 
 

@@ -1,8 +1,8 @@
 """One XAFS spectrum reduced, beside xraylarch: the same spectra, step by step.
 
 xraylarch is heavy and may be in an environment of its own: ``OPERANDO_LARCH_PYTHON`` names its
-interpreter, which finds operando by ``PYTHONPATH`` or installed. The measured spectra are no part
-of the project: ``OPERANDO_SHARED_DATA`` names their folder, as for the tests.
+interpreter. The measured spectra are no part of the project: ``OPERANDO_SHARED_DATA`` names their
+folder, as for the tests.
 """
 
 from __future__ import annotations
