@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -80,22 +81,31 @@ def batch(reader, seed, count, folder):
     return counts, kept
 
 
+def _counted(reader, seed, count, folder, keep, out):
+    """Run a batch in this process; write its counts and the files that failed."""
+    sys.stdout = sys.stderr = open(os.devnull, "w")
+    signal.signal(signal.SIGPROF, _too_long)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+    warnings.simplefilter("ignore")
+    counts, kept = batch(reader, seed, count, folder)
+    for number, data in enumerate(kept.values()):
+        if keep:
+            name = f"{reader.name.replace(' ', '-')}-{seed}-{number}{reader.suffix}"
+            (keep / name).write_bytes(data)
+    out.write_text(json.dumps([counts, list(kept)]))
+
+
 def apart(reader, seed, count, folder, keep):
     """Run a batch in a process of its own; give its counts and failures."""
     out = Path(folder) / "counted.json"
     child = os.fork()
     if child == 0:
-        sys.stdout = sys.stderr = open(os.devnull, "w")
-        signal.signal(signal.SIGPROF, _too_long)
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
-        warnings.simplefilter("ignore")
-        counts, kept = batch(reader, seed, count, folder)
-        for number, data in enumerate(kept.values()):
-            if keep:
-                name = f"{reader.name.replace(' ', '-')}-{seed}-{number}{reader.suffix}"
-                (keep / name).write_bytes(data)
-        out.write_text(json.dumps([counts, list(kept)]))
+        try:
+            _counted(reader, seed, count, folder, keep, out)
+        except BaseException:
+            traceback.print_exc(file=sys.__stderr__)
+            os._exit(1)  # what is done at the end of a process waits for threads that it lacks
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if status:

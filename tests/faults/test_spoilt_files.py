@@ -18,6 +18,7 @@ from operando.agents.image_frames import image_frames
 from operando.agents.label_store import LabelStore
 from operando.agents.npz_file import read_arrays, write_arrays
 from operando.agents.phase_mapping import PhaseMappingAgent
+from operando.agents.soc_stepper import SocStepper
 from operando.errors import BadInput, OperandoError, StoreError
 from operando.ingesting.positions import Positions
 from operando.interactive.metadata import StoredMetadata
@@ -25,7 +26,7 @@ from operando.physics.crystals import from_cif
 from operando.stations.station_file import parse_station_file
 from operando.store.journal import JournalFile, seal, unseal
 from operando.store.recovery import close_run
-from support.readers import kept_readers, text_readers
+from support.readers import array_readers, kept_readers, text_readers
 
 _SETTINGS = settings(
     max_examples=60,
@@ -73,6 +74,30 @@ def test_spoilt_files_are_read_or_refused_in_a_line(readers, tmp_path):
             refused_or_read(reader, path)
 
     spoil()
+
+
+def test_spoilt_checkpoints_and_models_are_read_or_refused_in_a_line(tmp_path):
+    rng = random.Random(8)
+    for reader in array_readers(tmp_path):
+        # Those that take long are of the agents that the same code reads for.
+        for _ in range(min(round(200 / reader.cost), 20)):
+            path = tmp_path / f"spoilt{reader.suffix}"
+            path.write_bytes(reader.mutate(rng, rng.choice(reader.good), reader.good))
+            refused_or_read(reader, path)
+
+
+@pytest.mark.parametrize("kind", [FocusAgent, SocStepper])
+def test_settings_that_an_agent_lacks_are_refused_by_the_name_of_the_file(tmp_path, kind):
+    path = tmp_path / "agent.npz"
+    agent = kind(checkpoint_path=path)
+    agent.checkpoint()
+    agent.close()
+    arrays = read_arrays(path)
+    about = json.loads(str(arrays["about"]))
+    about["spec"]["config"]["unknown"] = 1
+    write_arrays(path, **{**arrays, "about": np.array(json.dumps(about))})
+    with pytest.raises(BadInput, match=r"agent\.npz: not a checkpoint .*'unknown'"):
+        kind.from_checkpoint(path)
 
 
 def packed(**members):

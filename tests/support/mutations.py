@@ -155,7 +155,9 @@ def _array(rng, array):
     if array.dtype.kind == "U" and array.ndim == 0:
         return np.array(_words(rng, str(array)))
     if array.dtype == np.uint8 and array.ndim == 1 and array.size:
-        return np.frombuffer(_words(rng, array.tobytes().decode()).encode(), dtype=np.uint8)
+        return np.frombuffer(
+            _words(rng, array.tobytes().decode(errors="replace")).encode(), dtype=np.uint8
+        )
     how = rng.randrange(8)
     if how == 0:
         return None
@@ -164,7 +166,8 @@ def _array(rng, array):
     if how == 2:
         return array.reshape(-1)
     if how == 3:
-        return array.astype(rng.choice(("i1", "U5", "c16", "f2", "M8[s]", "?")), copy=True)
+        with np.errstate(all="ignore"):
+            return array.astype(rng.choice(("i1", "U5", "c16", "f2", "M8[s]", "?")), copy=True)
     if how == 4:
         return np.zeros((0, *array.shape[1:]), array.dtype)
     if how == 5:
@@ -177,11 +180,14 @@ def _array(rng, array):
 
 
 def _words(rng, text):
-    """Change JSON as text, or as what it says."""
-    if rng.randrange(3) == 0:
+    """Change JSON as text, or as what it says; what is no JSON any more as text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if value is None or rng.randrange(3) == 0:
         changed = mutated(rng, text.encode(), [text.encode()])
         return changed.decode("utf-8", errors="replace").replace("\0", " ")
-    value = json.loads(text)
     for _ in range(1 + rng.randrange(2)):
         _change(rng, value)
     return json.dumps(value)

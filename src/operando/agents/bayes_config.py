@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from operando.agents.known_settings import known_settings
 from operando.errors import BadInput
 
 ACQUISITIONS = ("EI", "LCB", "PI", "gp_hedge")
@@ -187,12 +188,9 @@ class BayesOptConfig:
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> BayesOptConfig:
         """Make a configuration from names and values; unknown names are refused."""
-        known = {item.name for item in fields(cls)}
-        unknown = sorted(set(settings) - known)
-        if unknown:
-            raise BadInput(f"no setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
+        known = known_settings(cls, settings)
         try:
-            knobs = tuple(Knob(**knob) for knob in settings["knobs"])
+            knobs = tuple(Knob(**knob) for knob in known["knobs"])
         except (KeyError, TypeError) as error:
             raise BadInput(f"an optimiser's knobs cannot be read: {error}") from None
-        return cls(**{**settings, "knobs": knobs})
+        return cls(**{**known, "knobs": knobs})

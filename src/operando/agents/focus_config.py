@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from operando.agents.bayes_config import BayesOptConfig, Knob
+from operando.agents.known_settings import known_settings
 from operando.errors import BadInput
 
 #: The directions, in the order of the light.
@@ -150,12 +151,8 @@ class FocusConfig:
         >>> FocusConfig.from_mapping({"target_um": [1.0, 1.0]}).goal_um("h")
         1.05
         """
-        known = {item.name for item in fields(cls)}
-        unknown = sorted(set(settings) - known)
-        if unknown:
-            raise BadInput(f"no setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
-            for name, value in settings.items()
+            for name, value in known_settings(cls, settings).items()
         }
         return cls(**values)

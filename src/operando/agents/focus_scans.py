@@ -17,6 +17,7 @@ from operando.agents.beam_profile import BeamProfiles, KnifeScan, Profile
 from operando.agents.focus_checkpoint import read_scans, write_scans
 from operando.agents.focus_config import DIRECTIONS, FocusConfig
 from operando.agents.focus_window import Window, closer
+from operando.agents.npz_file import refusing
 from operando.agents.one_run import OneRun
 from operando.errors import AgentError
 
@@ -274,10 +275,10 @@ class FocusesByScans(ReadsDocuments):
             If it is no such file.
         """
         spec, scans, began = read_scans(path)
-        agent = cls(
-            FocusConfig.from_mapping(spec["config"]), name=spec["name"], checkpoint_path=path
-        )
-        for scan in scans:
-            agent.add(scan)
+        with refusing(path, "checkpoint of scans"):
+            config = FocusConfig.from_mapping(spec["config"])
+            agent = cls(config, name=spec["name"], checkpoint_path=path)
+            for scan in scans:
+                agent.add(scan)
         agent._run_began = began
         return agent

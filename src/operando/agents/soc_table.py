@@ -14,6 +14,7 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 from operando.agents.base import DocumentWorker, ReadsDocuments
+from operando.agents.npz_file import refusing
 from operando.agents.one_run import OneRun
 from operando.agents.regression_config import RegressionConfig
 from operando.agents.soc_checkpoint import read_checkpoint, write_checkpoint
@@ -188,11 +189,18 @@ class SocTableAgent(ReadsDocuments):
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> SocTableAgent:
-        """Rebuild an agent from the file of :meth:`checkpoint`; the rows are made again."""
+        """Rebuild an agent from the file of :meth:`checkpoint`; the rows are made again.
+
+        Raises
+        ------
+        BadInput
+            If it is no such file.
+        """
         spec, library, measured = read_checkpoint(path)
-        config = cls.config_type.from_mapping(spec["config"])
-        agent = cls(config, library=library, name=spec["name"], checkpoint_path=path)
-        agent.ingest(measured)
+        with refusing(path, "checkpoint of a charge"):
+            config = cls.config_type.from_mapping(spec["config"])
+            agent = cls(config, library=library, name=spec["name"], checkpoint_path=path)
+            agent.ingest(measured)
         return agent
 
     def _take(self, measurement: SocMeasurement) -> None:
