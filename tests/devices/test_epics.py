@@ -1,4 +1,5 @@
 import math
+import re
 import socket
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from bluesky import Msg, RunEngine
 from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
-from bluesky.utils import RunEngineInterrupted
+from bluesky.utils import FailedStatus, RunEngineInterrupted
 from epics import ca
 
 from operando.cli import main
@@ -31,6 +32,7 @@ from operando.devices.epics_xafs import EpicsDose
 from operando.devices.exposure import READOUT_S
 from operando.devices.xafs_station import simulated_battery_station
 from operando.errors import BadInput, DeviceError, LimitError
+from operando.interrupts import what_failed
 from operando.ioc.epics_sim import CONNECT_S
 from operando.ioc.running import running_ioc
 from operando.ioc.settings import IocSettings
@@ -184,6 +186,19 @@ def test_a_file_that_cannot_be_written_is_named(ioc, monkeypatch):
     monkeypatch.setattr(ioc.detector, "_data_dir", type(ioc.detector._data_dir)("/proc/nothing"))
     with pytest.raises((DeviceError, OSError), match="/proc/nothing"):
         measure(ioc, map_raster)
+
+
+@pytest.mark.parametrize("plan", [map_raster, map_fly])
+def test_frames_that_nobody_asked_for_are_no_events(ioc, monkeypatch, plan):
+    # As one sees it: a frame more in the file than exposures, or than pulses.
+    more = (ioc.detector.hdf.num_captured, 1) if plan is map_raster else (ioc.flyer.pulses, -1)
+    monkeypatch.setattr(more[0], "get", lambda: type(more[0]).get(more[0]) + more[1])
+    with pytest.raises((DeviceError, FailedStatus)) as refused:
+        measure(ioc, plan)
+    assert re.search(r"\d+ frames where \d+ were asked for", str(what_failed(refused.value)))
+    monkeypatch.undo()
+    seen = measure(ioc, map_raster)
+    assert seen.frames().shape[0] == len(seen.of("event")) == 12
 
 
 def test_a_pause_before_an_event_repeats_its_exposure_and_frames_stay_with_their_events(ioc):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO
 from ophyd.areadetector.base import EpicsSignalWithRBV
 
 from operando.devices.exposure import check_exposure
+from operando.errors import BadInput
 
 
 class EpicsExposure(EpicsSignalWithRBV):  # type: ignore[misc]
@@ -30,6 +35,40 @@ class Camera(Device):  # type: ignore[misc]
     rows = Component(EpicsSignalRO, "ArraySizeY_RBV", kind="omitted")
     columns = Component(EpicsSignalRO, "ArraySizeX_RBV", kind="omitted")
     bad_pixels = Component(EpicsSignal, "BadPixelFile", kind="omitted", string=True)
+
+    def bad_pixels_of(self, shape: tuple[int, int]) -> NDArray[np.int64]:
+        """Read the list of bad pixels of a camera that has as many pixels as it should.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Rows and columns of its frames.
+
+        Returns
+        -------
+        ndarray of int64
+            Their places in a frame that is read row by row, sorted.
+
+        Raises
+        ------
+        BadInput
+            If its frames have another shape, or its list cannot be read.
+        """
+        found = int(self.rows.get()), int(self.columns.get())
+        if found != shape:
+            raise BadInput(
+                f"{self.rows.pvname}: frames are {found[0]} x {found[1]} pixels, the "
+                f"geometry is of {shape[0]} x {shape[1]}"
+            )
+        name = str(self.bad_pixels.get()).strip()
+        if not name:
+            return np.zeros(0, dtype=np.int64)
+        try:
+            lines = [line.split()[0] for line in Path(name).read_text().splitlines() if line]
+            x, y = np.array([line.split(",") for line in lines], dtype=np.int64).reshape(-1, 2).T
+            return np.sort(np.ravel_multi_index((y, x), shape))
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{self.bad_pixels.pvname} = {name}: {error}") from None
 
 
 class FilePlugin(Device):  # type: ignore[misc]

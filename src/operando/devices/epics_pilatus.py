@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from ophyd import FormattedComponent
 from ophyd.areadetector.base import EpicsSignalWithRBV
 from ophyd.device import Staged
@@ -20,7 +19,7 @@ from operando.devices.epics_signals import Reached, wait_for
 from operando.devices.exposure import READOUT_S
 from operando.devices.frame_series import SeriesDocuments, StreamAsset
 from operando.devices.soft import done
-from operando.errors import BadInput, DeviceError
+from operando.errors import DeviceError
 
 if TYPE_CHECKING:
     from operando.physics.geometry import DetectorGeometry
@@ -83,8 +82,8 @@ class EpicsPilatus(DetectorFacts):
         self._series_count = 0
         self._file_stem = ""
         self._set: tuple[int, int] | None = None
-        #: Frames of the last acquisition.
-        self.last_taken = 0
+        #: Frames of the last acquisition, and how many there may be.
+        self.last_taken = self._most = 0
         self._waiting: Reached | None = None
 
     def check(self) -> None:
@@ -96,24 +95,8 @@ class EpicsPilatus(DetectorFacts):
             If its frames have another shape than the geometry says, or its list of bad pixels
             cannot be read.
         """
-        shape = int(self.cam.rows.get()), int(self.cam.columns.get())
-        if shape != self.shape:
-            raise BadInput(
-                f"{self.cam.rows.pvname}: frames are {shape[0]} x {shape[1]} pixels, the "
-                f"geometry is of {self.shape[0]} x {self.shape[1]}"
-            )
-        self.take_facts(self._geometry, self._energy, self._bad_pixels())
-
-    def _bad_pixels(self) -> NDArray[np.int64]:
-        name = str(self.cam.bad_pixels.get()).strip()
-        if not name:
-            return np.zeros(0, dtype=np.int64)
-        try:
-            lines = [line.split()[0] for line in Path(name).read_text().splitlines() if line]
-            x, y = np.array([line.split(",") for line in lines], dtype=np.int64).reshape(-1, 2).T
-            return np.sort(np.ravel_multi_index((y, x), self.shape))
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{self.cam.bad_pixels.pvname} = {name}: {error}") from None
+        mask = self.cam.bad_pixels_of(self.shape)
+        self.take_facts(self._geometry, self._energy, mask)
 
     @property
     def period(self) -> float:
@@ -204,7 +187,8 @@ class EpicsPilatus(DetectorFacts):
         Raises
         ------
         DeviceError
-            If the detector is not staged, is busy, or the file cannot be opened.
+            If the detector is not staged, is busy, or the file cannot be opened; the status has
+            one if there are more frames than that.
         """
         if self._staged is not Staged.yes:
             raise DeviceError(f"{self.name} is not staged: a plan stages it before it takes frames")
@@ -215,6 +199,7 @@ class EpicsPilatus(DetectorFacts):
             self.cam.num_images.put(num)
             self.cam.trigger_mode.put(mode)
             self._set = num, mode
+        self._most = num
         # Whoever gives pulses knows how long they take.
         patience = num * self.period + (PATIENCE_S if mode == INTERNAL else 3600.0)
         self._waiting = Reached(
@@ -238,9 +223,9 @@ class EpicsPilatus(DetectorFacts):
         Raises
         ------
         DeviceError
-            If they do not get there.
+            If they do not get there, or more do.
         """
-        waiting = self._waiting
+        self._most, waiting = taken, self._waiting
         if waiting is None or self._series is None:
             return
         wanted = self._series.frames + taken
@@ -248,6 +233,7 @@ class EpicsPilatus(DetectorFacts):
             wait_for(self.hdf.num_captured, lambda captured: captured >= wanted, f"{taken} frames")
             self._disarm()
         waiting.give_up(None)
+        self._refuse_surplus()
 
     def _disarm(self) -> None:
         self.cam.acquire.put(0)
@@ -284,6 +270,14 @@ class EpicsPilatus(DetectorFacts):
         if self._series is not None:
             self.last_taken = int(self.hdf.num_captured.get()) - self._series.frames
             self._series.took(self.last_taken)
+            self._refuse_surplus()
+
+    def _refuse_surplus(self) -> None:
+        if self.last_taken > self._most:
+            raise DeviceError(
+                f"{self.name} wrote {self.last_taken} frames where {self._most} were asked for: "
+                f"which of them is of which exposure is not known"
+            )
 
     def _open_series(self) -> SeriesDocuments:
         self.discard()
