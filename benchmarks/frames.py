@@ -40,6 +40,7 @@ from operando.simulations.beamline import MapBeamline
 from operando.simulations.clock import Clock
 from operando.simulations.specimen import CorrodedSteel
 from operando.store import Store, open_store
+from operando.turns import short_turns
 
 SEED = 7
 LINE = 80  # frames of a line
@@ -208,6 +209,7 @@ def fly(store: Store, ring: Ring, frames: int) -> Flown:
 @contextmanager
 def loop() -> Iterator[Callable[..., Flown]]:
     """Give a call ``(rate, frames) -> Flown`` with a store and a ring behind it, warmed up."""
+    short_turns()  # as the command does
     frames, mask = draw()
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "store") as store:
 

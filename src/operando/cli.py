@@ -27,6 +27,7 @@ from operando.commands.runs import NEGATIVE_NUMBERS, runs, show
 from operando.commands.serve import serve
 from operando.commands.train import train
 from operando.errors import BadInput, OperandoError
+from operando.turns import short_turns
 
 app = typer.Typer(
     name="operando",
@@ -84,6 +85,7 @@ def main() -> None:
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_OneLine())
     few_arenas()
+    short_turns()
     # numexpr, which pyFAI prepares with, ends the process where it can start no thread.
     os.environ.setdefault("NUMEXPR_MAX_THREADS", "1")
     try:

@@ -13,6 +13,7 @@ import hdf5plugin  # noqa: F401  (registers the filters that frames are compress
 import numpy as np
 from numpy.typing import NDArray
 
+from operando import frame_codec
 from operando.abandoned import abandon
 from operando.confined import READABLE_VARIABLE, file_of, may_read
 from operando.confined_hdf5 import dataset_at
@@ -43,6 +44,7 @@ class FrameReader:
         self._patience = patience_s
         self._resources: dict[str, Mapping[str, Any]] = {}
         self._files: dict[str, h5py.File] = {}
+        self._packed: dict[str, bool] = {}
 
     def stream_resource(self, doc: Mapping[str, Any]) -> None:
         """Remember where a series of frames is."""
@@ -73,19 +75,24 @@ class FrameReader:
         resource = self._resources[uid]
         deadline = time.monotonic() + self._patience
         try:
-            while (found := self._look(uid, resource, start, stop)).shape[0] < stop - start:
+            while True:
+                late = time.monotonic() > deadline
+                found = self._look(uid, resource, start, stop, waits=not late)
+                if len(found) >= stop - start:
+                    return found
                 # What is not open for whoever watches it grow will not grow any more.
-                if time.monotonic() > deadline or not self._files[uid].swmr_mode:
+                if late or not self._files[uid].swmr_mode:
                     raise AgentError(
                         f"{resource['uri']} holds {start + len(found)} frames; "
                         f"{announced} were announced"
                     )
                 time.sleep(0.01)
-            return found
         except (OSError, KeyError, BadInput) as error:
             raise AgentError(f"cannot read frames from {resource['uri']}: {error}") from error
 
-    def _look(self, uid: str, resource: Mapping[str, Any], start: int, stop: int) -> NDArray[Any]:
+    def _look(
+        self, uid: str, resource: Mapping[str, Any], start: int, stop: int, *, waits: bool
+    ) -> NDArray[Any]:
         """Read as many of the frames as can be seen now."""
         with _ONE_AT_A_TIME:
             if uid not in self._files:
@@ -94,10 +101,18 @@ class FrameReader:
             try:
                 if data.shape[0] < stop and data.file.swmr_mode:
                     data.refresh()
-                return np.asarray(data[start:stop])
+                if uid not in self._packed:
+                    self._packed[uid] = frame_codec.codes(data)
+                chunks = _chunks(data, start, stop, waits) if self._packed[uid] else None
+                if chunks is None:
+                    return np.asarray(data[start:stop])
+                frames = np.empty((len(chunks), *data.shape[1:]), data.dtype)
             finally:
                 # At once, not when this frame of the stack dies: a traceback may keep it.
                 data.id.close()
+        for (skipped, chunk), frame in zip(chunks, frames, strict=True):
+            frame_codec.decode(chunk, frame, skipped=skipped)
+        return frames
 
     def close(self) -> None:
         """Close all files and forget them."""
@@ -108,7 +123,23 @@ class FrameReader:
                 logger.warning("%s cannot be closed: %s", file.filename, error)
                 abandon(file)
         self._files.clear()
+        self._packed.clear()
         self._resources.clear()
+
+
+def _chunks(
+    data: h5py.Dataset, start: int, stop: int, waits: bool
+) -> list[tuple[int, bytes]] | None:
+    """Read chunks as they are in the file; None where one was never written nor will be."""
+    found = []
+    for number in range(start, min(stop, data.shape[0])):
+        try:
+            found.append(data.id.read_direct_chunk((number, 0, 0)))
+        except RuntimeError:
+            if not (waits and data.file.swmr_mode):
+                return None
+            break  # who writes has made room for it, and no more yet
+    return found
 
 
 def _open(resource: Mapping[str, Any]) -> h5py.File:

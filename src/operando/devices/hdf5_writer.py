@@ -13,6 +13,7 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
+from operando import frame_codec
 from operando.abandoned import abandon
 from operando.errors import DeviceError
 
@@ -72,6 +73,7 @@ class FrameWriter:
             dtype="<i4",
             **hdf5plugin.Bitshuffle(cname="lz4"),
         )
+        self._packs = frame_codec.codes(self._data)
         self._file.swmr_mode = True
 
     def write(self, frames: NDArray[np.int32], at: int) -> None:
@@ -94,11 +96,18 @@ class FrameWriter:
             try:
                 if stop > before:
                     self._data.resize(stop, axis=0)
-                self._data[at:stop] = frames
+                self._put(np.ascontiguousarray(frames, dtype="<i4"), at)
                 self._data.flush()
             except (OSError, RuntimeError):
                 self._forget_frames_after(before)
                 raise
+
+    def _put(self, frames: NDArray[np.int32], at: int) -> None:
+        if not self._packs:
+            self._data[at : at + len(frames)] = frames
+            return
+        for number, frame in enumerate(frames, at):
+            self._data.id.write_direct_chunk((number, 0, 0), frame_codec.encode(frame))
 
     def _forget_frames_after(self, number: int) -> None:
         """Drop frames that HDF5 holds and cannot write: it could not close the file with them."""
