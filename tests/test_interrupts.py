@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import bluesky.plan_stubs as bps
@@ -82,6 +84,43 @@ def test_before_the_run_has_begun_is_not_too_early(engine):
         run_to_end(Slow({}, call_returns_result=False), plan(), Console(quiet=True))
     assert time.monotonic() - began < 3.0
     assert len(CLOSED) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_another_thread_receives_is_not_lost(engine, number):
+    """The main thread sleeps while a plan runs, and Python tells it alone of signals."""
+    documents = []
+
+    def listen(name, doc):
+        documents.append((name, doc))
+        if name == "start":
+            for _ in range(1 if number in ENDINGS else 2):
+                signal.pthread_kill(threading.get_ident(), number)
+                time.sleep(0.1)
+
+    engine.subscribe(listen)
+    began = time.monotonic()
+    with pytest.raises(Aborted):
+        run_to_end(engine, plan(), Console(quiet=True))
+    assert time.monotonic() - began < 3.0  # the plan takes four
+    assert documents[-1][1]["exit_status"] == "abort"
+    assert CLOSED
+
+
+def test_signals_of_others_reach_those_who_wait_for_them(engine):
+    mine, theirs = socket.socketpair()
+    with mine, theirs:
+        theirs.setblocking(False)
+        mine.settimeout(5.0)
+        before = signal.set_wakeup_fd(theirs.fileno())
+        handler = signal.signal(signal.SIGWINCH, lambda number, frame: None)
+        try:
+            engine.subscribe(lambda name, doc: os.kill(os.getpid(), signal.SIGWINCH), "start")
+            run_to_end(engine, plan(3), Console(quiet=True))
+            assert mine.recv(1) == bytes([signal.SIGWINCH])
+        finally:
+            assert signal.set_wakeup_fd(before) == theirs.fileno()
+            signal.signal(signal.SIGWINCH, handler)
 
 
 def test_a_hangup_that_is_to_be_ignored_is(engine):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
-import queue
+import os
 import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    redirect_stdout,
+    suppress,
+)
 from types import FrameType
 from typing import Any
 
@@ -25,6 +31,7 @@ logger = logging.getLogger(__name__)
 #: Signals closer together than this are one press of the keys, s.
 ONE_PRESS_S = 0.05
 _LOOK_AGAIN_S = 0.01
+_NO_SIGNAL = 0
 #: By these a process is told to end: by ``kill``, a service manager, a terminal that closes.
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 _PAUSED = "[bold]paused[/bold], shutter closed. Enter goes on, Ctrl-C again aborts."
@@ -52,6 +59,10 @@ def what_failed(error: FailedStatus) -> BaseException:
     return cause if isinstance(cause, OperandoError | MemoryError) else error
 
 
+def _leave_to_the_watcher(number: int, frame: FrameType | None) -> None:
+    """Do nothing, in place of what Python or the system would do with a signal."""
+
+
 class CtrlC:
     """Count presses of Ctrl-C and have the RunEngine pause; be told to end.
 
@@ -71,6 +82,11 @@ class CtrlC:
     of a line that is being flown, so that nothing is measured twice. The second pauses at once,
     and whoever waits for the run aborts it. SIGTERM and SIGHUP, by which a process is told to
     end, are as good as two presses: left to themselves they would end it with the shutter open.
+
+    Python runs what it calls a signal's handler in the main thread, when that has the interpreter
+    next. While a plan runs it sleeps, and a signal that another thread receives does not wake it:
+    one press in ten was seen to do nothing at all. So signals are taken from the file that Python
+    writes their numbers to at once (`signal.set_wakeup_fd`), by a thread that waits for them.
     """
 
     def __init__(
@@ -84,9 +100,8 @@ class CtrlC:
         self.signal_number: int = signal.SIGINT
         self._presses = 0
         self._last = 0.0
-        # Not an Event: a handler that interrupts another on its way to set one waits for ever.
-        self._pressed = queue.SimpleQueue[None]()
         self._over = False
+        self._others = -1
 
     @property
     def abort_wanted(self) -> bool:
@@ -116,52 +131,78 @@ class CtrlC:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
+        numbers, pipe = os.pipe()
+        os.set_blocking(pipe, False)
+        watcher = threading.Thread(
+            target=self._watch, args=(numbers,), name="operando-ctrl-c", daemon=True
+        )
+        try:
+            watcher.start()
+        except RuntimeError:  # there is no room for a thread
+            os.close(numbers)
+            os.close(pipe)
+            raise
         managers, self._engine.context_managers = self._engine.context_managers, []
-        watcher = threading.Thread(target=self._watch, name="operando-ctrl-c", daemon=True)
-        watcher.start()
-        before = {signal.SIGINT: signal.signal(signal.SIGINT, self._press)}
-        for number in ENDINGS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as ``nohup`` leaves it
-                before[number] = signal.signal(number, self._end)
+        self._others = signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
+        wanted = [signal.SIGINT, *ENDINGS]
+        # One that is ignored, as ``nohup`` leaves it, stays so.
+        wanted[1:] = [number for number in ENDINGS if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, _leave_to_the_watcher) for number in wanted}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(self._others)
             self._engine.context_managers = managers
             self._over = True
-            self._pressed.put(None)
+            with suppress(BlockingIOError):  # full: its end is seen all the same
+                os.write(pipe, bytes([_NO_SIGNAL]))
             watcher.join(1.0)
+            os.close(pipe)
 
-    def _press(self, number: int, frame: FrameType | None) -> None:
-        # In a signal handler: count, and leave the rest to the watcher.
-        now = time.monotonic()
-        if now - self._last > ONE_PRESS_S:
-            self._presses += 1
-            self._pressed.put(None)
+    def _watch(self, numbers: int) -> None:
+        """Read signals' numbers until there is none; those of others go on to their file."""
+        try:
+            while told := os.read(numbers, 64):
+                for number in told:
+                    if number == _NO_SIGNAL:
+                        return
+                    if self._count(number):
+                        self._ask_for_pause()
+                    elif number not in (signal.SIGINT, *ENDINGS) and self._others >= 0:
+                        with suppress(OSError):
+                            os.write(self._others, bytes([number]))
+        finally:
+            os.close(numbers)
+
+    def _count(self, number: int) -> bool:
+        """Count a signal; tell whether it is another than the last, and one of ours."""
+        if number in ENDINGS:
+            self.why, self.signal_number = signal.Signals(number).name, number
+            self._presses = 2
+            return True
+        if number != signal.SIGINT:
+            return False
+        now, last = time.monotonic(), self._last
         self._last = now
+        if now - last <= ONE_PRESS_S:
+            return False
+        self._presses += 1
+        return True
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self.why, self.signal_number = signal.Signals(number).name, number
-        self._presses = 2
-        self._pressed.put(None)
-
-    def _watch(self) -> None:
-        while True:
-            self._pressed.get()
-            # It may not have begun yet, or be between two states.
-            while not self._over and self._engine.state not in ("running", "paused"):
-                time.sleep(_LOOK_AGAIN_S)
-            if self._over:
-                return
-            if self._engine.state == "paused":
-                continue  # whoever waits for the person looks at the keys
-            if self._presses == 1:
-                self._console.print("pausing after this point or line; Ctrl-C again aborts")
-            try:
-                self._engine.request_pause(defer=self._presses == 1)
-            except TransitionError as error:  # it has just come to its end
-                logger.debug("no pause: %s", error)
+    def _ask_for_pause(self) -> None:
+        # It may not have begun yet, or be between two states.
+        while not self._over and self._engine.state not in ("running", "paused"):
+            time.sleep(_LOOK_AGAIN_S)
+        if self._over or self._engine.state == "paused":
+            return  # whoever waits for the person looks at the keys
+        if self._presses == 1:
+            self._console.print("pausing after this point or line; Ctrl-C again aborts")
+        try:
+            self._engine.request_pause(defer=self._presses == 1)
+        except TransitionError as error:  # it has just come to its end
+            logger.debug("no pause: %s", error)
 
     def wait(self) -> bool:
         """Ask the person what to do with a paused run.

@@ -44,7 +44,7 @@ class FrameReader:
         self._patience = patience_s
         self._resources: dict[str, Mapping[str, Any]] = {}
         self._files: dict[str, h5py.File] = {}
-        self._packed: dict[str, bool] = {}
+        self._packed: dict[tuple[str, str], bool] = {}
 
     def stream_resource(self, doc: Mapping[str, Any]) -> None:
         """Remember where a series of frames is."""
@@ -97,13 +97,15 @@ class FrameReader:
         with _ONE_AT_A_TIME:
             if uid not in self._files:
                 self._files[uid] = _open(resource)
-            data = self._files[uid][resource["parameters"]["dataset"]]
+            name = resource["parameters"]["dataset"]
+            data = self._files[uid][name]
             try:
                 if data.shape[0] < stop and data.file.swmr_mode:
                     data.refresh()
-                if uid not in self._packed:
-                    self._packed[uid] = frame_codec.codes(data)
-                chunks = _chunks(data, start, stop, waits) if self._packed[uid] else None
+                if (uid, name) not in self._packed:
+                    self._packed[uid, name] = frame_codec.codes(data)
+                packed = self._packed[uid, name]
+                chunks = _chunks(data, start, stop, waits) if packed else None
                 if chunks is None:
                     return np.asarray(data[start:stop])
                 frames = np.empty((len(chunks), *data.shape[1:]), data.dtype)
