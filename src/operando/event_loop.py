@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +27,17 @@ def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
     finally:
         if loop.is_running():
             loop.call_soon_threadsafe(loop.stop)
-        deadline = time.monotonic() + _ENDS_S
-        while loop.is_running() and time.monotonic() < deadline:
-            time.sleep(0.001)
-        if not loop.is_running():
-            loop.close()
+        if not _closed(loop, time.monotonic() + _ENDS_S):
+            # What it does takes long; nobody has to wait for that.
+            name = "operando-loop-end"
+            threading.Thread(target=_closed, args=(loop,), name=name, daemon=True).start()
+
+
+def _closed(loop: asyncio.AbstractEventLoop, deadline: float = float("inf")) -> bool:
+    """Close a loop when it has ended; tell whether it did in time."""
+    while loop.is_running():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    loop.close()
+    return True
