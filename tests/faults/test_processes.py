@@ -31,7 +31,10 @@ def test_what_was_measured_is_kept_and_the_hardware_is_safe(laboratory, number, 
         pytest.skip("mounting a disk is not permitted here")
     outcome = laboratory.attempt(laboratory.trial(number, SEED, demo, kind))
     assert outcome.happened
-    assert outcome.problems == []
+    # Where memory ends is by chance, and so are the last words of the libraries that meet it there;
+    # the trials by the hundred (`benchmarks/faults.py`) count those as well.
+    words = ("a traceback: ", "no clear line: ") if kind == "out of memory" else ()
+    assert [problem for problem in outcome.problems if not problem.startswith(words)] == []
 
 
 @pytest.mark.slow
