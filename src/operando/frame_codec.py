@@ -85,8 +85,8 @@ def encode(frame: NDArray[np.generic]) -> bytes:
 
     Parameters
     ----------
-    frame : ndarray
-        Contiguous.
+    frame : ndarray, (rows, columns)
+        Contiguous, of any kind of number.
 
     Returns
     -------
@@ -122,8 +122,8 @@ def decode(chunk: bytes, out: NDArray[np.generic], *, skipped: int = 0) -> None:
     ----------
     chunk : bytes
         As it is in the file, which may come from anywhere.
-    out : ndarray
-        Contiguous; the frame is written into it.
+    out : ndarray, (rows, columns)
+        Contiguous, of the file's kind of number; the frame is written into it.
     skipped : int
         The chunk's mask of filters that were passed over; not zero if it is not packed at all.
 

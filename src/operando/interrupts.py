@@ -34,6 +34,7 @@ _LOOK_AGAIN_S = 0.01
 _NO_SIGNAL = 0
 #: By these a process is told to end: by ``kill``, a service manager, a terminal that closes.
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+_OURS = (signal.SIGINT, *ENDINGS)
 _PAUSED = "[bold]paused[/bold], shutter closed. Enter goes on, Ctrl-C again aborts."
 
 
@@ -144,10 +145,11 @@ class CtrlC:
             raise
         managers, self._engine.context_managers = self._engine.context_managers, []
         self._others = signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
-        wanted = [signal.SIGINT, *ENDINGS]
-        # One that is ignored, as ``nohup`` leaves it, stays so.
-        wanted[1:] = [number for number in ENDINGS if signal.getsignal(number) != signal.SIG_IGN]
-        before = {number: signal.signal(number, _leave_to_the_watcher) for number in wanted}
+        before = {}
+        for number in _OURS:
+            # As ``nohup`` leaves it; Ctrl-C is heard in any case.
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+                before[number] = signal.signal(number, _leave_to_the_watcher)
         try:
             yield
         finally:
@@ -168,22 +170,24 @@ class CtrlC:
                 for number in told:
                     if number == _NO_SIGNAL:
                         return
-                    if self._count(number):
+                    if number not in _OURS:
+                        self._pass_on(number)
+                    elif self._count(number):
                         self._ask_for_pause()
-                    elif number not in (signal.SIGINT, *ENDINGS) and self._others >= 0:
-                        with suppress(OSError):
-                            os.write(self._others, bytes([number]))
         finally:
             os.close(numbers)
 
+    def _pass_on(self, number: int) -> None:
+        if self._others >= 0:
+            with suppress(OSError):
+                os.write(self._others, bytes([number]))
+
     def _count(self, number: int) -> bool:
-        """Count a signal; tell whether it is another than the last, and one of ours."""
+        """Count a signal; tell whether it is another than the last."""
         if number in ENDINGS:
             self.why, self.signal_number = signal.Signals(number).name, number
             self._presses = 2
             return True
-        if number != signal.SIGINT:
-            return False
         now, last = time.monotonic(), self._last
         self._last = now
         if now - last <= ONE_PRESS_S:
